@@ -1,0 +1,269 @@
+"""The only types that cross the trust boundary.
+
+    Plan       outside → inside   what to measure, how far one person may move it, what to spend, what to do afterwards
+    Release    inside → outside   noisy values only, with their error bars
+    Failure    inside → outside   one word from a closed list; the reason stays inside
+    Diagnosis  twin → outside     what a plan does on an empty and on a generated copy of the schema, which holds no data
+
+An exact aggregate has no type here and therefore no way to become bytes.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policies.terms import Accountant, AggregateName, PrivacyLoss, Scalar, SqlType
+from sandbox.algebra import Column, Expr, Relation
+
+PLAN_FORMAT = 1
+UNIT_COLUMN = "_ky_unit"  # the dense code of the privacy unit, stored in every private table at ingest
+
+STEPS_MAX = 2**40  # a row value in fixed-point steps, see docs/proofs/bounded_aggregation.md
+TOTAL_MAX = 2**62  # totals are clamped here before the noise, so i64 noise cannot saturate unnoticed
+KEYS_MAX = 20_000  # declared groups in one release: bounds the time noise takes
+
+
+@dataclass(frozen=True, slots=True)
+class ScanColumn:
+    """A column the plan reads, with its declared type; the worker and the twin hold the snapshot to it."""
+
+    name: str
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """A registered table and the columns of it that the plan reads. `private` tables also carry `UNIT_COLUMN`."""
+
+    table: str
+    private: bool
+    columns: tuple[ScanColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedValues:
+    """A declared domain, value by value."""
+
+    values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSeries:
+    """A declared domain of whole numbers or days from `first` to `last`, both included."""
+
+    first: Scalar
+    last: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSource:
+    """The declared domain of one column that a group key is computed from."""
+
+    column: Column
+    values: ListedValues | ValueSeries
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """One group key and where its declared values come from: public facts only.
+
+    `outcomes`  the key can only take these constants (boolean, CASE with constant results), or
+    `sources`   the key's values are `expr` applied to the declared domains of its columns.
+    `with_null` says whether NULL is itself a declared key.
+    """
+
+    expr: Expr
+    outcomes: tuple[Scalar, ...]
+    sources: tuple[DomainSource, ...]
+    with_null: bool
+
+
+class MomentKind(StrEnum):
+    """How a unit's rows in one group become one whole number."""
+
+    SUM = "sum"  # clipped sum of clamped steps
+    PRESENCE = "presence"  # 1 if the unit has a counted row in the group, else 0
+
+
+class StepBase(StrEnum):
+    """The unit of a fixed-point step: 10**-exponent (exact for DECIMAL and whole numbers) or 2**-exponent (DOUBLE)."""
+
+    TEN = "ten"
+    TWO = "two"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One vector of whole numbers over the groups, and everything its noise follows from.
+
+    Units: `row_*` and `partial_*` in steps; a row value is `value` divided by base**-exponent and rounded to nearest.
+    `sensitivity_l1` and `sensitivity_l2_squared` bound how far one privacy unit moves the whole vector.
+    `scale` is the noise scale as `float.hex()`, so that both sides of the boundary compare it bit for bit.
+    """
+
+    kind: MomentKind
+    value: Expr
+    step_base: StepBase
+    step_exponent: int
+    row_lower: int
+    row_upper: int
+    partial_lower: int
+    partial_upper: int
+    sensitivity_l1: int
+    sensitivity_l2_squared: int
+    loss: PrivacyLoss
+    scale: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyAggregate:
+    """An aggregate of the query as a function of noisy moments (indices into `Plan.moments`)."""
+
+    name: AggregateName
+    moments: tuple[int, ...]
+    type: SqlType
+    value_lower: int  # the declared interval of one value in steps of the first moment, for AVG
+    value_upper: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column of the answer: an expression over keys and noisy aggregates."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class SortTerm:
+    """One ORDER BY term, over keys and noisy aggregates."""
+
+    expr: Expr
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostProcess:
+    """What happens to noisy values only, and is therefore free (Dwork and Roth 2014, Proposition 2.1)."""
+
+    outputs: tuple[Output, ...]
+    having: Expr | None
+    order: tuple[SortTerm, ...]
+    limit: int | None
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The part of a plan that fixes the distribution of its noisy cells.
+
+    `unit` is the unit column of the relation; each privacy unit counts in at most `groups_per_unit_max` groups.
+    """
+
+    scans: tuple[TableScan, ...]
+    relation: Relation
+    unit: Column
+    keys: tuple[GroupKey, ...]
+    groups_per_unit_max: int
+    moments: tuple[Moment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a worker needs for one release, and nothing an operator wrote as text."""
+
+    format: int
+    dataset: str
+    snapshot: str
+    accountant: Accountant
+    measurement: Measurement
+    aggregates: tuple[NoisyAggregate, ...]
+    post: PostProcess
+    loss: PrivacyLoss
+
+
+class ColumnRole(StrEnum):
+    """What a column of the answer is."""
+
+    KEY = "key"
+    NOISY = "noisy"
+    CONSTANT = "constant"
+
+
+class IntervalMethod(StrEnum):
+    """How the 95 % interval of a noisy column was found."""
+
+    EXACT_NOISE_LAW = "exact_noise_law"
+    SIMULATED_NOISE_LAW = "simulated_noise_law"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseColumn:
+    """Type, role and interval method of one column of the answer."""
+
+    type: SqlType
+    role: ColumnRole
+    interval: IntervalMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of the answer; for noisy columns its standard deviation and 95 % interval."""
+
+    value: Scalar
+    deviation: float | None
+    lower: Scalar
+    upper: Scalar
+
+
+class Mechanism(StrEnum):
+    """The noise law (OpenDP's samplers)."""
+
+    DISCRETE_LAPLACE = "discrete_laplace"
+    DISCRETE_GAUSSIAN = "discrete_gaussian"
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseUsed:
+    """The noise one moment received: public facts, equal to what the plan claims."""
+
+    moment: int
+    mechanism: Mechanism
+    scale: str
+    loss: PrivacyLoss
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The answer: noisy cells, row by row, and the noise that was used."""
+
+    columns: tuple[ReleaseColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    noise: tuple[NoiseUsed, ...]
+
+
+class Failure(StrEnum):
+    """Why there is no release. Closed and without text: DuckDB's messages quote cell values."""
+
+    PLAN_NOT_ACCEPTED = "plan_not_accepted"  # the worker's own derivation disagrees with the plan
+    SNAPSHOT_MISMATCH = "snapshot_mismatch"  # the file is not the one the plan was made for
+    RUN_FAILED = "run_failed"
+
+
+class DiagnosisCode(StrEnum):
+    """What the twin saw. The texts to these codes are ours (policies/messages.py)."""
+
+    READY = "ready"
+    DOES_NOT_BIND = "does_not_bind"
+    TYPE_DIFFERS = "type_differs"
+    RAISES = "raises"
+    TOO_MANY_KEYS = "too_many_keys"
+    PLAN_NOT_ACCEPTED = "plan_not_accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The twin's verdict, and how many groups the plan declares: known without data."""
+
+    code: DiagnosisCode
+    keys: int
