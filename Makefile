@@ -47,7 +47,7 @@ test: .venv system ## every test but the long ones
 	$(BIN)/pytest -q -m "not long" -n $(JOBS) --dist loadfile tests
 
 test-long: .venv system ## the tests that take minutes: statistics, audits, faults
-	$(BIN)/pytest -q -m long tests
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -m long tests
 
 golden: .venv ## rewrite the golden files; the diff is the review
 	$(BIN)/python -m tests.golden.rewrite
