@@ -1,4 +1,4 @@
-"""What the gateway knows about a published snapshot: declarations, domains of public tables, and a commitment."""
+"""What the gateway knows about a published snapshot: declarations, public domains, a commitment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from policies.terms import Scalar
 class Catalogue:
     """The public face of one snapshot; ingest writes it, the compiler plans by it.
 
-    `public_domains` maps `table.column` of a PUBLIC table to its distinct values; a private table never appears here.
-    `snapshot_id` is a hiding commitment in hex: a plain hash would confirm a guess at the data.
+    `public_domains` maps `table.column` of a PUBLIC table to its distinct values; a private table
+    never appears here. `snapshot_id` is a hiding commitment in hex: a plain hash would confirm a
+    guess at the data.
     """
 
     format_version: int

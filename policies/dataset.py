@@ -1,7 +1,7 @@
 """The Dataset document as frozen types: what a holder declares about the tables it brings in.
 
-Everything here is declared, never measured, and known to the gateway. Nothing that touches privacy has a default: a
-field that the holder did not write is a refusal, not a guess.
+Everything here is declared, never measured, and known to the gateway. Nothing that touches
+privacy has a default: a field that the holder did not write is a refusal, not a guess.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from policies.terms import Accountant, ContributionBound, PartyType, SqlType
 
 
 class SizeClass(StrEnum):
-    """The declared size of a snapshot; it alone fixes the moment an answer leaves, so that time says nothing."""
+    """The declared size of a snapshot; it alone fixes when an answer leaves."""
 
     S = "S"
     M = "M"
@@ -64,9 +64,10 @@ class ForeignKey:
 class UnitPath:
     """How a row of a private table finds the one privacy unit it belongs to.
 
-    `references` is None when `column` of the table itself holds the unit's key. Otherwise `column` holds the primary key
-    of the private table `references`, whose own path goes on from there. `protected_path` is the holder's signature that
-    of several paths (payer and payee) this one is protected and the others are not.
+    `references` is None when `column` of the table itself holds the unit's key. Otherwise
+    `column` holds the primary key of the private table `references`, whose own path goes on from
+    there. `protected_path` is the holder's signature that of several paths (payer and payee) this
+    one is protected and the others are not.
     """
 
     column: str
@@ -78,7 +79,8 @@ class UnitPath:
 class Epoch:
     """The declared periods of a table; each row lies in exactly one, by the value of `column`.
 
-    `first` and `last` are period labels of the grain, both included: `2024`, `2024-Q1` or `2024-03`.
+    `first` and `last` are period labels of the grain, both included: `2024`, `2024-Q1` or
+    `2024-03`.
     """
 
     column: str
@@ -89,7 +91,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One declared table. A private one has `unit` and `contribution`; a public one has `provenance`."""
+    """One declared table: private with `unit` and `contribution`, or public with `provenance`."""
 
     name: str
     private: bool
@@ -111,7 +113,8 @@ class Table:
 class Family:
     """The privacy unit shared by all private tables of a dataset, and what its accounts may spend.
 
-    Units: `loss_per_query_max` and `lifetime` in nano (epsilon or rho, as `accountant` says), `delta_total` in 10**-18.
+    Units  `loss_per_query_max` and `lifetime` in nano (epsilon or rho, as `accountant` says),
+    `delta_total` in 10**-18.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""A finding: one reason to say no, as a value. Several can be collected; a `Refused` is raised from the first."""
+"""A finding: one reason to say no, as a value, so that all of them can be shown at once."""
 
 from dataclasses import dataclass
 

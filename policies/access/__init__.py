@@ -1,1 +1,1 @@
-"""The AccessPolicy: who may ask what of which columns, for which purpose, until when, at what privacy loss."""
+"""The AccessPolicy: who may ask what, for which purpose, until when, at what privacy loss."""

@@ -1,7 +1,7 @@
 """The AccessPolicy document as frozen types.
 
-What is not written is not granted. `None` stands only where the holder may leave a field out and leaving it out grants
-nothing more.
+What is not written is not granted. `None` stands only where the holder may leave a field out and
+leaving it out grants nothing more.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Fee(StrEnum):
 
 
 class JoinKind(StrEnum):
-    """Kinds of join. A grant of `left` covers `inner`, one of `full` covers both; `cross` covers itself only."""
+    """Kinds of join. `left` covers `inner`, `full` covers both; `cross` covers itself only."""
 
     INNER = "inner"
     LEFT = "left"
@@ -155,7 +155,7 @@ Domain = ListDomain | RangeDomain | RefDomain
 
 @dataclass(frozen=True, slots=True)
 class ColumnGrant:
-    """What may be done with one column. `bin` is the width by which a numeric key is coarsened before grouping."""
+    """What may be done with one column; `bin` is the width of a numeric group key."""
 
     name: str
     uses: tuple[ColumnUse, ...]
@@ -166,7 +166,7 @@ class ColumnGrant:
 
 @dataclass(frozen=True, slots=True)
 class JoinGrant:
-    """The table may be joined to `to` on equality of some of the pairs (own column, the other's column)."""
+    """The table may be joined to `to` on equality of pairs (own column, other column)."""
 
     to: str
     using: tuple[tuple[str, str], ...]
@@ -194,7 +194,7 @@ class TableGrant:
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """Limits on the shape of a query; `failures_max` runs may fail per operator and epoch before the holder reviews."""
+    """Limits on a query; after `failures_max` failed runs in an epoch the holder reviews."""
 
     aggregates: tuple[AggregateName, ...]
     max_groups: int
@@ -204,7 +204,7 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What an answer may look like. Its mode is always differentially private; there is no other."""
+    """What an answer may look like; it is always differentially private."""
 
     max_rows: int | None
     formats: tuple[ResultFormat, ...]
@@ -212,7 +212,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much of the loss one purpose may spend in one window, in nano of the budget's accountant."""
+    """How much one purpose may spend in one window, in nano of the budget's accountant."""
 
     purpose: str
     window: Window
@@ -221,7 +221,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be spent. Units: losses in nano (epsilon or rho, as `accountant` says), `delta_total` in 10**-18."""
+    """What may be spent.
+
+    Units  losses in nano (epsilon or rho, as `accountant` says), `delta_total` in 10**-18.
+    """
 
     unit: str
     accountant: Accountant
@@ -241,7 +244,7 @@ class DocumentReference:
 
 @dataclass(frozen=True, slots=True)
 class PolicyTest:
-    """A question with its expected verdict; `expect` is empty when it must be allowed, else the codes of refusal."""
+    """A question and its verdict: the codes of refusal, or none when it must be allowed."""
 
     name: str
     sql: str

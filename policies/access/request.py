@@ -1,4 +1,4 @@
-"""What a query asks for, as facts: the compiler states them, `decide` judges them. No SQL text gets this far."""
+"""What a query asks for, as facts: the compiler states them, `decide` judges them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class JoinAsk:
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """Every fact a policy may judge. `groups_declared` is None when the keys are not declared anywhere."""
+    """Every fact a policy may judge; `groups_declared` is None when no domain declares the keys."""
 
     operator: str
     purpose: str

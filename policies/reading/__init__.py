@@ -1,1 +1,1 @@
-"""From text to frozen types: YAML with positions, typed readers, one reader for each kind of document."""
+"""From text to frozen types: nodes with places, and one reader for each kind of document."""
