@@ -1,0 +1,134 @@
+"""The allow-list of syntax: which nodes may stand in a query and which of their arguments may be set.
+
+An unknown statement does not fail in the parser, it becomes a `Command`; an unknown clause becomes an argument of a known
+node. So both are listed, and what is not listed is refused. Adding syntax is one visible line here and its meaning in
+resolve.py or scalars.py.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sqlglot import exp
+
+_BINARY = frozenset({"this", "expression"})
+_UNARY = frozenset({"this"})
+
+# clause nodes: what may hang where
+_CLAUSES: dict[type[exp.Expression], frozenset[str]] = {
+    exp.Select: frozenset(
+        {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset"}
+    ),
+    exp.From: _UNARY,
+    exp.Join: frozenset({"this", "on", "using", "kind"}),
+    exp.Table: frozenset({"this", "alias", "db"}),
+    exp.TableAlias: _UNARY,
+    exp.Where: _UNARY,
+    exp.Group: frozenset({"expressions", "all"}),
+    exp.Having: _UNARY,
+    exp.Order: frozenset({"expressions"}),
+    exp.Ordered: frozenset({"this", "desc", "nulls_first"}),
+    exp.Limit: frozenset({"expression"}),
+    exp.Offset: frozenset({"expression"}),
+    exp.Alias: frozenset({"this", "alias"}),
+    exp.Column: frozenset({"this", "table"}),
+    exp.Identifier: frozenset({"this", "quoted"}),
+    exp.Star: frozenset(),
+    exp.Var: _UNARY,
+}
+
+_AGGREGATES: dict[type[exp.Expression], frozenset[str]] = {
+    exp.Count: frozenset({"this", "big_int"}),
+    exp.CountIf: _UNARY,
+    exp.Sum: _UNARY,
+    exp.Avg: _UNARY,
+    exp.Distinct: frozenset({"expressions"}),
+    exp.Filter: _BINARY,
+}
+
+_SCALARS: dict[type[exp.Expression], frozenset[str]] = {
+    exp.Literal: frozenset({"this", "is_string"}),
+    exp.Boolean: _UNARY,
+    exp.Null: frozenset(),
+    exp.Paren: _UNARY,
+    exp.And: _BINARY,
+    exp.Or: _BINARY,
+    exp.Not: _UNARY,
+    exp.EQ: _BINARY,
+    exp.NEQ: _BINARY,
+    exp.LT: _BINARY,
+    exp.LTE: _BINARY,
+    exp.GT: _BINARY,
+    exp.GTE: _BINARY,
+    exp.Is: _BINARY,
+    exp.NullSafeEQ: _BINARY,
+    exp.NullSafeNEQ: _BINARY,
+    exp.Between: frozenset({"this", "low", "high"}),
+    exp.In: frozenset({"this", "expressions"}),
+    exp.Like: frozenset({"this", "expression", "negate"}),
+    exp.ILike: frozenset({"this", "expression", "negate"}),
+    exp.Case: frozenset({"this", "ifs", "default"}),
+    exp.If: frozenset({"this", "true", "false"}),
+    exp.Coalesce: frozenset({"this", "expressions"}),
+    exp.Nullif: _BINARY,
+    exp.Least: frozenset({"this", "expressions", "ignore_nulls"}),
+    exp.Greatest: frozenset({"this", "expressions", "ignore_nulls"}),
+    exp.Add: _BINARY,
+    exp.Sub: _BINARY,
+    exp.Mul: _BINARY,
+    exp.Div: frozenset({"this", "expression", "typed", "safe"}),
+    exp.IntDiv: _BINARY,
+    exp.Mod: _BINARY,
+    exp.Neg: _UNARY,
+    exp.Abs: _UNARY,
+    exp.Round: frozenset({"this", "decimals"}),
+    exp.Floor: _UNARY,
+    exp.Ceil: _UNARY,
+    exp.Sqrt: _UNARY,
+    exp.Ln: _UNARY,
+    exp.Exp: _UNARY,
+    exp.Cast: frozenset({"this", "to"}),
+    exp.TryCast: frozenset({"this", "to", "safe"}),
+    exp.DataType: frozenset({"this", "nested", "expressions"}),
+    exp.DataTypeParam: _UNARY,
+    exp.Lower: _UNARY,
+    exp.Upper: _UNARY,
+    exp.Length: _UNARY,
+    exp.Substring: frozenset({"this", "start", "length"}),
+    exp.Left: _BINARY,
+    exp.Right: _BINARY,
+    exp.Trim: _UNARY,
+    exp.DPipe: frozenset({"this", "expression", "safe"}),
+    exp.StartsWith: _BINARY,
+    exp.Contains: _BINARY,
+    exp.Year: _UNARY,
+    exp.Quarter: _UNARY,
+    exp.Month: _UNARY,
+    exp.Week: _UNARY,
+    exp.Day: _UNARY,
+    exp.DayOfMonth: _UNARY,
+    exp.DayOfWeek: _UNARY,
+    exp.DayOfYear: _UNARY,
+    exp.Hour: _UNARY,
+    exp.Minute: _UNARY,
+    exp.Extract: _BINARY,
+    exp.TimestampTrunc: frozenset({"this", "unit"}),
+    exp.DateTrunc: frozenset({"this", "unit"}),
+    exp.DateDiff: frozenset({"this", "expression", "unit", "date_part_boundary"}),
+    exp.Interval: frozenset({"this", "unit"}),
+    exp.Anonymous: frozenset({"this", "expressions"}),
+}
+
+ALLOWED: Mapping[type[exp.Expression], frozenset[str]] = MappingProxyType(
+    {**_CLAUSES, **_AGGREGATES, **_SCALARS}
+)
+
+# Functions the parser has no class for but we know; every other `Anonymous` is refused by name.
+ANONYMOUS = frozenset({"date_part", "datepart"})
+
+AGGREGATE_CLASSES: tuple[type[exp.Expression], ...] = (
+    exp.Count,
+    exp.CountIf,
+    exp.Sum,
+    exp.Avg,
+    exp.Filter,
+)
