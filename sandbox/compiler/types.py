@@ -84,6 +84,9 @@ def integer_range(expr: Expr) -> tuple[int, int]:
             return product_range(ranges[0], ranges[1])
         if expr.op is Op.NEG:
             return (-ranges[0][1], -ranges[0][0])
+        if expr.op in (Op.ABS, Op.INT_DIV, Op.MOD):
+            reach = max(abs(ranges[0][0]), abs(ranges[0][1]))
+            return (0 if expr.op is Op.ABS else -reach, reach)
         if expr.op is Op.CAST and is_integer(expr.args[0].type):
             low, high = _RANGES[expr.type.kind]
             return (max(low, ranges[0][0]), min(high, ranges[0][1]))

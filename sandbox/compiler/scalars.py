@@ -1,0 +1,427 @@
+"""Scalar syntax → total typed expressions. One line of a table for each kind of node.
+
+Reading is split from naming: a subclass says what a column (or, above the release, an aggregate) is; this file says what
+everything around it means.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from policies.refusals import Refused, Stage
+from policies.terms import SqlType, TypeKind
+from sandbox.algebra import Call, Expr, Literal, Op, TimeUnit
+from sandbox.compiler import arithmetic, dates
+from sandbox.compiler.places import position, quoted
+from sandbox.compiler.types import (
+    BIGINT,
+    BOOLEAN,
+    INTEGER,
+    VARCHAR,
+    NoCommonType,
+    TooWide,
+    common_type,
+    convert,
+    decimal_type,
+    is_integer,
+)
+from sqlglot import exp
+
+TEXT_POSITION_MAX = 10**6
+_TYPES: Mapping[str, SqlType] = MappingProxyType(
+    {
+        "BOOLEAN": BOOLEAN,
+        "INT": INTEGER,
+        "BIGINT": BIGINT,
+        "INT128": SqlType(TypeKind.HUGEINT),
+        "DOUBLE": SqlType(TypeKind.DOUBLE),
+        "VARCHAR": VARCHAR,
+        "TEXT": VARCHAR,
+        "DATE": SqlType(TypeKind.DATE),
+        "TIMESTAMP": SqlType(TypeKind.TIMESTAMP),
+    }
+)
+_COMPARISONS: Mapping[type[exp.Expression], Op] = MappingProxyType(
+    {exp.EQ: Op.EQ, exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE}
+)
+_PARTS: Mapping[type[exp.Expression], TimeUnit] = MappingProxyType(
+    {
+        exp.Year: TimeUnit.YEAR,
+        exp.Quarter: TimeUnit.QUARTER,
+        exp.Month: TimeUnit.MONTH,
+        exp.Week: TimeUnit.WEEK,
+        exp.Day: TimeUnit.DAY,
+        exp.DayOfMonth: TimeUnit.DAY,
+        exp.DayOfWeek: TimeUnit.DAYOFWEEK,
+        exp.DayOfYear: TimeUnit.DAYOFYEAR,
+        exp.Hour: TimeUnit.HOUR,
+        exp.Minute: TimeUnit.MINUTE,
+    }
+)
+_TWO_SIDED: Mapping[type[exp.Expression], Callable[[Expr, Expr], Expr]] = MappingProxyType(
+    {
+        exp.Add: dates.add,
+        exp.Sub: dates.subtract,
+        exp.Mul: arithmetic.multiply,
+        exp.Div: arithmetic.divide,
+        exp.IntDiv: arithmetic.integer_divide,
+        exp.Mod: arithmetic.modulo,
+    }
+)
+_ONE_SIDED: Mapping[type[exp.Expression], Callable[[Expr], Expr]] = MappingProxyType(
+    {
+        exp.Neg: arithmetic.negate,
+        exp.Abs: arithmetic.absolute,
+        exp.Floor: lambda a: arithmetic.floor_or_ceil(Op.FLOOR, a),
+        exp.Ceil: lambda a: arithmetic.floor_or_ceil(Op.CEIL, a),
+        exp.Sqrt: lambda a: arithmetic.real_function(Op.SQRT, a),
+        exp.Ln: lambda a: arithmetic.real_function(Op.LN, a),
+        exp.Exp: lambda a: arithmetic.real_function(Op.EXP, a),
+        exp.Not: lambda a: Call(Op.NOT, (convert(a, BOOLEAN),), BOOLEAN),
+        exp.Lower: lambda a: Call(Op.LOWER, (text(a),), VARCHAR),
+        exp.Upper: lambda a: Call(Op.UPPER, (text(a),), VARCHAR),
+        exp.Trim: lambda a: Call(Op.TRIM, (text(a),), VARCHAR),
+        exp.Length: lambda a: Call(Op.LENGTH, (text(a),), BIGINT),
+    }
+)
+_CONSTANT_TEXT: Mapping[type[exp.Expression], Op] = MappingProxyType(
+    {
+        exp.Like: Op.LIKE,
+        exp.ILike: Op.ILIKE,
+        exp.StartsWith: Op.STARTS_WITH,
+        exp.Contains: Op.CONTAINS,
+    }
+)
+
+
+def text(expr: Expr) -> Expr:
+    """Return the expression if it is text. Refuses: anything else (`NoCommonType`)."""
+    if isinstance(expr, Literal) and expr.value is None:
+        return Literal(VARCHAR, None)
+    if expr.type != VARCHAR:
+        raise NoCommonType
+    return expr
+
+
+class ScalarReader:
+    """Reads one scalar node after the other; what cannot be made total is refused with its place."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+    def column(self, node: exp.Column) -> Expr:
+        """Return what a column name stands for; each subclass knows its own scope."""
+        raise self.refused("unknown_column", node, name=quoted(node), scope="a constant")
+
+    def refused(self, code: str, node: exp.Expression, **params: object) -> Refused:
+        """Return a refusal that points at `node`."""
+        return Refused(code, Stage.RESOLVE, at=position(node, self.sql), **params)
+
+    def read(self, node: exp.Expression) -> Expr:
+        """Return the typed, total expression for `node`.
+
+        Refuses: types that do not meet, results that no type holds, arguments that must be constants and are not.
+        """
+        try:
+            return self._read(node)
+        except NoCommonType:
+            operands = ", ".join(quoted(part) for part in node.iter_expressions())
+            raise self.refused(
+                "sql_type_mismatch", node, what=quoted(node), types=f"the types of {operands}"
+            ) from None
+        except TooWide:
+            raise self.refused("expression_may_overflow", node, what=quoted(node)) from None
+
+    def _read(self, node: exp.Expression) -> Expr:
+        kind = type(node)
+        if kind in _TWO_SIDED:
+            if isinstance(node.expression, exp.Interval):
+                return self._shift(node)
+            return _TWO_SIDED[kind](self.read(node.this), self.read(node.expression))
+        if kind in _ONE_SIDED:
+            return _ONE_SIDED[kind](self.read(node.this))
+        if kind in _COMPARISONS:
+            return self._compare(_COMPARISONS[kind], node.this, node.expression)
+        if kind in _CONSTANT_TEXT:
+            return self._constant_text(_CONSTANT_TEXT[kind], node)
+        if kind in _PARTS:
+            return dates.part(_PARTS[kind], self.read(node.this))
+        reader = _READERS.get(kind)
+        if reader is None:
+            raise self.refused(
+                "sql_feature_refused", node, what=quoted(node), cure="it has no meaning at this place"
+            )
+        return reader(self, node)
+
+    def _column(self, node: exp.Expression) -> Expr:
+        assert isinstance(node, exp.Column)
+        return self.column(node)
+
+    def _paren(self, node: exp.Expression) -> Expr:
+        return self.read(node.this)
+
+    def _literal(self, node: exp.Expression) -> Expr:
+        assert isinstance(node, exp.Literal)
+        if node.is_string:
+            return Literal(VARCHAR, str(node.this))
+        return arithmetic.number_literal(str(node.this))
+
+    def _null(self, _: exp.Expression) -> Expr:
+        return Literal(INTEGER, None)
+
+    def _boolean(self, node: exp.Expression) -> Expr:
+        return Literal(BOOLEAN, bool(node.this))
+
+    def _connector(self, node: exp.Expression) -> Expr:
+        assert isinstance(node, exp.Connector)
+        op = Op.AND if isinstance(node, exp.And) else Op.OR
+        parts = tuple(convert(self.read(part), BOOLEAN) for part in node.flatten())
+        return Call(op, parts, BOOLEAN)
+
+    def _compare(self, op: Op, left: exp.Expression, right: exp.Expression) -> Expr:
+        return compare(op, self.read(left), self.read(right))
+
+    def _is(self, node: exp.Expression) -> Expr:
+        subject = self.read(node.this)
+        if isinstance(node.expression, exp.Null):
+            return Call(Op.IS_NULL, (subject,), BOOLEAN)
+        if isinstance(node.expression, exp.Boolean):
+            wanted = Literal(BOOLEAN, bool(node.expression.this))
+            differs = Call(Op.IS_DISTINCT, (convert(subject, BOOLEAN), wanted), BOOLEAN)
+            return Call(Op.NOT, (differs,), BOOLEAN)
+        raise NoCommonType
+
+    def _distinct_from(self, node: exp.Expression) -> Expr:
+        differs = self._compare(Op.IS_DISTINCT, node.this, node.expression)
+        same = isinstance(node, exp.NullSafeEQ)
+        return Call(Op.NOT, (differs,), BOOLEAN) if same else differs
+
+    def _between(self, node: exp.Expression) -> Expr:
+        low = self._compare(Op.GE, node.this, node.args["low"])
+        high = self._compare(Op.LE, node.this, node.args["high"])
+        return Call(Op.AND, (low, high), BOOLEAN)
+
+    def _in(self, node: exp.Expression) -> Expr:
+        items = [self.read(item) for item in node.expressions]
+        if not items or not all(isinstance(item, Literal) for item in items):
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name="IN",
+                need="a list of constants",
+                cure="write the values out, or join a table",
+            )
+        return self.among(self.read(node.this), items)
+
+    @staticmethod
+    def among(subject: Expr, items: list[Expr]) -> Expr:
+        """Return `subject IN (items)` with one common type."""
+        kind = common_type((subject, *items))
+        return Call(Op.IN, tuple(convert(part, kind) for part in (subject, *items)), BOOLEAN)
+
+    def _case(self, node: exp.Expression) -> Expr:
+        subject = self.read(node.this) if node.this else None
+        whens, thens = [], []
+        for branch in node.args["ifs"]:
+            when = self.read(branch.this)
+            whens.append(convert(when, BOOLEAN) if subject is None else compare(Op.EQ, subject, when))
+            thens.append(self.read(branch.args["true"]))
+        default = node.args.get("default")
+        return case(whens, thens, self.read(default) if default is not None else None)
+
+    def _if(self, node: exp.Expression) -> Expr:
+        default = node.args.get("false")
+        return case(
+            [convert(self.read(node.this), BOOLEAN)],
+            [self.read(node.args["true"])],
+            self.read(default) if default is not None else None,
+        )
+
+    def _alike(self, node: exp.Expression) -> Expr:
+        op = _ALIKE[type(node)]
+        parts = (node.this, *(node.expressions or [node.expression]))
+        exprs = tuple(self.read(part) for part in parts)
+        kind = common_type(exprs)
+        return Call(op, tuple(convert(e, kind) for e in exprs), kind)
+
+    def _round(self, node: exp.Expression) -> Expr:
+        digits = node.args.get("decimals")
+        return arithmetic.round_to(
+            self.read(node.this), self._whole_constant(digits, node) if digits is not None else 0
+        )
+
+    def _cast(self, node: exp.Expression) -> Expr:
+        target = self._data_type(node.args["to"], node)
+        subject = self.read(node.this)
+        if isinstance(subject, Literal):
+            return convert(subject, target)
+        return Call(Op.CAST, (subject,), target) if subject.type != target else subject
+
+    def _data_type(self, node: exp.Expression, cast: exp.Expression) -> SqlType:
+        name = node.this.value if isinstance(node, exp.DataType) else ""
+        if name == "DECIMAL":
+            sizes = [self._whole_constant(part.this, cast) for part in node.expressions]
+            return decimal_type(*(sizes + [0])[:2]) if sizes else decimal_type(18, 3)
+        known = _TYPES.get(str(name))
+        if known is None or node.expressions:
+            raise self.refused(
+                "sql_feature_refused",
+                cast,
+                what=node.sql(dialect="duckdb"),
+                cure=f"cast to one of {', '.join(sorted(str(t) for t in set(_TYPES.values())))}, DECIMAL",
+            )
+        return known
+
+    def _substring(self, node: exp.Expression) -> Expr:
+        start, length = node.args.get("start"), node.args.get("length")
+        if start is None or length is None:
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name="substring",
+                need="a constant start and length",
+                cure="write substring(text, start, length)",
+            )
+        numbers = [self._whole_constant(part, node) for part in (start, length)]
+        args = (text(self.read(node.this)), *map(arithmetic.integer_literal, numbers))
+        return Call(Op.SUBSTRING, args, VARCHAR)
+
+    def _edge(self, node: exp.Expression) -> Expr:
+        op = Op.LEFT if isinstance(node, exp.Left) else Op.RIGHT
+        count = self._whole_constant(node.expression, node)
+        return Call(op, (text(self.read(node.this)), arithmetic.integer_literal(count)), VARCHAR)
+
+    def _join_text(self, node: exp.Expression) -> Expr:
+        parts = (text(self.read(node.this)), text(self.read(node.expression)))
+        if all(isinstance(part, Literal) and part.value is not None for part in parts):
+            return Literal(VARCHAR, "".join(str(part.value) for part in parts))  # type: ignore[union-attr]
+        return Call(Op.CONCAT, parts, VARCHAR)
+
+    def _constant_text(self, op: Op, node: exp.Expression) -> Expr:
+        pattern = self.read(node.expression)
+        if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name=op.value,
+                need="a constant pattern",
+                cure="write the text out; a pattern taken from a row could raise",
+            )
+        found = Call(op, (text(self.read(node.this)), pattern), BOOLEAN)
+        return Call(Op.NOT, (found,), BOOLEAN) if node.args.get("negate") else found
+
+    def _date_part(self, node: exp.Expression) -> Expr:
+        if isinstance(node, exp.Extract):
+            unit, subject = node.this, node.expression
+        else:
+            if len(node.expressions) != 2:
+                raise NoCommonType
+            unit, subject = node.expressions
+        return dates.part(self._unit(unit, node), self.read(subject))
+
+    def _date_trunc(self, node: exp.Expression) -> Expr:
+        return dates.truncate(self._unit(node.args["unit"], node), self.read(node.this))
+
+    def _date_diff(self, node: exp.Expression) -> Expr:
+        unit = self._unit(node.args.get("unit"), node)
+        start, end = self.read(node.expression), self.read(node.this)
+        return dates.difference(unit, start, end)
+
+    def _shift(self, node: exp.Expression) -> Expr:
+        interval = node.expression
+        unit = self._unit(interval.args.get("unit"), node)
+        amount = self._whole_constant(interval.this, node)
+        sign = -1 if isinstance(node, exp.Sub) else 1
+        return dates.shift(self.read(node.this), sign * amount, unit)
+
+    def _unit(self, node: exp.Expression | None, around: exp.Expression) -> TimeUnit:
+        word = str(node.this).lower() if isinstance(node, (exp.Var, exp.Literal)) else ""
+        unit = dates.UNITS.get(word)
+        if unit is None:
+            raise self.refused(
+                "sql_argument_refused",
+                around,
+                name=quoted(around),
+                need="a constant unit of time",
+                cure=f"use one of {', '.join(sorted(set(dates.UNITS.values())))}",
+            )
+        return unit
+
+    def _whole_constant(self, node: exp.Expression, around: exp.Expression) -> int:
+        value = self.read(node)
+        if isinstance(value, Literal) and isinstance(value.value, str):
+            value = arithmetic.number_literal(value.value) if value.value.isdecimal() else value
+        number = value.value if isinstance(value, Literal) else None
+        if not isinstance(number, int) or abs(number) > TEXT_POSITION_MAX or not is_integer(value.type):
+            raise self.refused(
+                "sql_argument_refused",
+                around,
+                name=quoted(around),
+                need="a small whole-number constant",
+                cure="write the number out",
+            )
+        return number
+
+
+def compare(op: Op, left: Expr, right: Expr) -> Expr:
+    """Return a comparison of two expressions in their common type."""
+    kind = common_type((left, right))
+    return Call(op, (convert(left, kind), convert(right, kind)), BOOLEAN)
+
+
+def case(whens: list[Expr], thens: list[Expr], default: Expr | None) -> Expr:
+    """Return CASE with all results in one common type."""
+    results = (*thens, default) if default is not None else tuple(thens)
+    kind = common_type(results)
+    args: list[Expr] = []
+    for when, then in zip(whens, thens, strict=True):
+        args += [when, convert(then, kind)]
+    if default is not None:
+        args.append(convert(default, kind))
+    return Call(Op.CASE, tuple(args), kind)
+
+
+_ALIKE: Mapping[type[exp.Expression], Op] = MappingProxyType(
+    {
+        exp.Coalesce: Op.COALESCE,
+        exp.Nullif: Op.NULLIF,
+        exp.Least: Op.LEAST,
+        exp.Greatest: Op.GREATEST,
+    }
+)
+
+_READERS: Mapping[
+    type[exp.Expression], Callable[[ScalarReader, exp.Expression], Expr]
+] = MappingProxyType(
+    {
+        exp.Column: ScalarReader._column,
+        exp.Paren: ScalarReader._paren,
+        exp.Literal: ScalarReader._literal,
+        exp.Null: ScalarReader._null,
+        exp.Boolean: ScalarReader._boolean,
+        exp.And: ScalarReader._connector,
+        exp.Or: ScalarReader._connector,
+        exp.Is: ScalarReader._is,
+        exp.NullSafeEQ: ScalarReader._distinct_from,
+        exp.NullSafeNEQ: ScalarReader._distinct_from,
+        exp.Between: ScalarReader._between,
+        exp.In: ScalarReader._in,
+        exp.Case: ScalarReader._case,
+        exp.If: ScalarReader._if,
+        exp.Coalesce: ScalarReader._alike,
+        exp.Nullif: ScalarReader._alike,
+        exp.Least: ScalarReader._alike,
+        exp.Greatest: ScalarReader._alike,
+        exp.Round: ScalarReader._round,
+        exp.Cast: ScalarReader._cast,
+        exp.TryCast: ScalarReader._cast,
+        exp.Substring: ScalarReader._substring,
+        exp.Left: ScalarReader._edge,
+        exp.Right: ScalarReader._edge,
+        exp.DPipe: ScalarReader._join_text,
+        exp.Extract: ScalarReader._date_part,
+        exp.Anonymous: ScalarReader._date_part,
+        exp.TimestampTrunc: ScalarReader._date_trunc,
+        exp.DateTrunc: ScalarReader._date_trunc,
+        exp.DateDiff: ScalarReader._date_diff,
+    }
+)
