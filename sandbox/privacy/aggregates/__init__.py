@@ -1,0 +1,28 @@
+"""The allow-list of aggregates: what may be measured is a line here, and a reviewer sees it in the diff."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from policies.terms import AggregateName
+from sandbox.privacy.aggregates.aggregate import (
+    Aggregate,
+    Argument,
+    Ending,
+    MomentSpec,
+    Steps,
+)
+from sandbox.privacy.aggregates.avg import AVG
+from sandbox.privacy.aggregates.count import COUNT
+from sandbox.privacy.aggregates.count_distinct import COUNT_DISTINCT
+from sandbox.privacy.aggregates.sum import SUM
+
+AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
+    {
+        AggregateName.COUNT: COUNT,
+        AggregateName.COUNT_DISTINCT: COUNT_DISTINCT,
+        AggregateName.SUM: SUM,
+        AggregateName.AVG: AVG,
+    }
+)
+
+__all__ = ["AGGREGATES", "Aggregate", "Argument", "Ending", "MomentSpec", "Steps"]

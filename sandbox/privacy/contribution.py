@@ -1,0 +1,58 @@
+"""How far one privacy unit can move one moment: the only source of sensitivity.
+
+Statement   With every partial of a unit clipped to [partial_lower, partial_upper] and at most groups_max partials kept,
+            adding or removing the unit moves the vector of totals by at most `l1` in the L1 norm and by at most the
+            square root of `l2_squared` in the L2 norm.
+Reason      docs/proofs/bounded_aggregation.md, theorem 1.
+Source      Wilson et al., Differentially Private SQL with Bounded User Contribution, 2020, section 3.
+"""
+
+from dataclasses import dataclass
+
+from sandbox.boundary import STEPS_MAX, TOTAL_MAX, MomentKind
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """How far one unit moves a moment. Units: steps, and steps squared."""
+
+    l1: int
+    l2_squared: int
+
+
+def bound_partials(
+    kind: MomentKind, row_lower: int, row_upper: int, rows_per_group_max: int
+) -> tuple[int, int]:
+    """Return the interval that a unit's partial in one group is clipped to.
+
+    The interval holds 0: a unit without rows is at 0, so a clip above 0 would let an absent unit move a total.
+    Units: steps. Refuses rows beyond STEPS_MAX and partials beyond TOTAL_MAX (ValueError).
+    """
+    if rows_per_group_max < 1:
+        raise ValueError("rows per group must be at least 1")
+    if not -STEPS_MAX <= row_lower <= row_upper <= STEPS_MAX:
+        raise ValueError("row bounds must be ordered and within the largest step")
+    if kind is MomentKind.PRESENCE:
+        return 0, 1
+    lower = min(0, rows_per_group_max * row_lower)
+    upper = max(0, rows_per_group_max * row_upper)
+    if max(-lower, upper) > TOTAL_MAX:
+        raise ValueError("partial bounds must stay within the largest total")
+    return lower, upper
+
+
+def sensitivity(partial_lower: int, partial_upper: int, groups_max: int) -> Sensitivity:
+    """Return how far one unit moves the vector of clipped partials over all groups.
+
+    A moment that can only be 0 counts as 1 step: noise of scale 0 is no noise, and claiming more is always sound.
+    Refuses an interval without 0 and a sensitivity beyond TOTAL_MAX (ValueError).
+    """
+    if groups_max < 1:
+        raise ValueError("groups per unit must be at least 1")
+    if not partial_lower <= 0 <= partial_upper:
+        raise ValueError("partial bounds must hold 0")
+    reach = max(1, -partial_lower, partial_upper)
+    found = Sensitivity(l1=groups_max * reach, l2_squared=groups_max * reach * reach)
+    if found.l1 > TOTAL_MAX:
+        raise ValueError("sensitivity must stay within the largest total")
+    return found

@@ -1,0 +1,65 @@
+"""The one door to OpenDP: two vector measurements over whole numbers, and no number library beside them.
+
+Importing or calling OpenDP pulls in numpy and polars wherever they are installed; both start threads, and a process
+that starts workers by forking must have one thread (a lock held by another thread stays locked in the child for ever).
+So both are hidden while OpenDP imports or runs. What is already loaded stays loaded.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_HIDDEN = ("numpy", "polars", "pandas", "pyarrow", "sklearn", "scipy", "randomgen")
+
+
+@contextmanager
+def _number_libraries_hidden() -> Iterator[None]:
+    hidden = [name for name in _HIDDEN if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            if sys.modules.get(name, ...) is None:
+                del sys.modules[name]
+
+
+with _number_libraries_hidden():
+    from opendp.domains import atom_domain, vector_domain
+    from opendp.measurements import make_gaussian, make_laplace
+    from opendp.metrics import l1_distance, l2_distance
+    from opendp.mod import Measurement, OpenDPException, enable_features
+
+    enable_features("contrib")
+
+__all__ = ["Measurement", "OpenDPException", "draw", "gaussian", "laplace", "privacy_map"]
+
+
+# T="i64" is written out: OpenDP reads `int` as i32, where totals saturate at 2**31 - 1.
+def laplace(scale: float) -> Measurement:
+    """Return discrete Laplace noise on a vector of i64, measured in L1, with its map to pure epsilon."""
+    with _number_libraries_hidden():
+        space = vector_domain(atom_domain(T="i64")), l1_distance(T="i64")
+        return make_laplace(*space, scale=scale)
+
+
+def gaussian(scale: float) -> Measurement:
+    """Return discrete Gaussian noise on a vector of i64, measured in L2 (a real number), with its map to rho."""
+    with _number_libraries_hidden():
+        space = vector_domain(atom_domain(T="i64")), l2_distance(T="f64")
+        return make_gaussian(*space, scale=scale)
+
+
+def privacy_map(measurement: Measurement, distance: int | float) -> float:
+    """Return OpenDP's own bound on the loss of inputs at most `distance` apart."""
+    with _number_libraries_hidden():
+        return float(measurement.map(distance))
+
+
+def draw(measurement: Measurement, values: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the values with fresh noise. A tuple becomes a list: OpenDP reads a tuple as one compound value."""
+    with _number_libraries_hidden():
+        noisy: Any = measurement(list(values))
+    return tuple(int(value) for value in noisy)
