@@ -1,0 +1,393 @@
+"""Set privacy loss and money aside before a row is read, and settle them exactly once, in the log's own transactions.
+
+    reserve   holds the charges on every account or on none; durable on return            query.accepted
+    start     the one permission to start a worker; a second caller is refused
+    post      answer, loss, fee, usage and commitment become durable together             query.released, usage.recorded
+    fail      after rows were touched it spends the loss; money always comes back         query.failed, query.voided
+    reuse     the stored answer again: a fee of its own, no loss                          query.reused, usage.recorded
+    recover   at start-up, what a crash left open, by the same path as `fail`
+    sweep     what its deadline left open, likewise
+
+    Ledger(store, source, clock, fault=no_fault)     one process for each `source`, which names the gateway
+    open_account(account_id, unit, cap, authority) -> index | None        idempotent; None when nothing changed
+    reserve(Request) -> Reserved(fence, index) | Insufficient | Replayed(Outcome) | Conflict
+    start(operation_id, fence) -> None                                     raises FenceRejected
+    post(operation_id, fence, content, cell_digest) -> Posted(index, usage_index)      raises FenceRejected
+    fail(operation_id, fence, reason, touched) -> index                    raises FenceRejected
+    reuse(Request, cell_digest) -> Reused(index, release) | NotStored | Insufficient | Replayed | Conflict
+    refuse(operation_id, client_id, stage, code) -> index
+    record(kind, event_id, subject, data) -> index                         documents, statements, holders' acts
+    review_failures(client_id, family, authority) -> index
+    outcome(client_id, idempotency_key), outcome_of(operation_id) -> Outcome | None
+    cell(cell_digest) -> Release | None      balance(account_id) -> Balance | None
+    balances() -> tuple[Balance, ...]
+    failures(client_id, family) -> int       shape_failures(shape) -> int
+
+Quote = hold = bill: the usage record and the price are fixed by `reserve`, so `post` has nothing to add to them.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from sqlite3 import Connection
+
+from audit.charge import Charge, Ending, Unit
+from audit.log import events
+from audit.log.commitment import commit
+from audit.log.fields import spell_time
+from audit.request import (
+    Conflict,
+    Insufficient,
+    NotStored,
+    Outcome,
+    Posted,
+    Recovered,
+    Replayed,
+    Request,
+    Reserved,
+    Reused,
+    check_request,
+    check_reuse,
+)
+from audit.store import accounts, entries, operations
+from audit.store.accounts import Balance
+from audit.store.operations import FenceRejected, Operation, Release, State
+from audit.store.sqlite import Store
+
+# Named so that a crash test can stop the process at each; between two of them nothing is half done.
+FAULT_POINTS = tuple(
+    f"{step}.{moment}"
+    for step in ("reserve", "start", "post", "fail", "reuse", "recover")
+    for moment in ("begun", "written", "committed")
+)
+# Why a worker that was started may still be known to have read nothing. Everything else spends.
+UNTOUCHED_REASONS = frozenset({"runtime_unavailable", "plan_rejected"})
+_CRASH, _EXPIRED, _TIMEOUT = "crash", "expired", "timeout"
+
+
+def no_fault(point: str) -> None:
+    """Do nothing at a fault point."""
+
+
+class Ledger:
+    """See the module. Threads may share one; each public method is one transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        source: str,
+        clock: Callable[[], datetime],
+        fault: Callable[[str], None] = no_fault,
+    ) -> None:
+        store.claim(source)
+        self._store = store
+        self._source = source
+        self._clock = clock
+        self._fault = fault
+
+    def open_account(self, account_id: str, unit: Unit, cap: int, authority: str) -> int | None:
+        """Open an account, or set the cap of an open one; `authority` names the document that says so."""
+        with self._store.write() as tx:
+            before = accounts.open_row(tx, account_id, unit, cap, authority)
+            data = {
+                "account": account_id,
+                "unit": unit.value,
+                "cap": str(cap),
+                "authority": authority,
+            }
+            number = entries.size(tx)
+            if before is None:
+                return self._append(tx, "account.opened", f"{account_id}.opened", "domain", data)
+            if before.cap == cap:
+                return None
+            data["cap_before"] = str(before.cap)
+            return self._append(
+                tx, "account.cap_changed", f"{account_id}.cap.{number}", "domain", data
+            )
+
+    def reserve(self, request: Request) -> Reserved | Insufficient | Replayed | Conflict:
+        """Hold every charge or none. When `Reserved` is returned a power cut cannot undo it."""
+        check_request(request)
+        with self._step("reserve") as tx:
+            refused = self._known_or_short(tx, request)
+            if refused is not None:
+                return refused
+            fence = secrets.token_hex(16)
+            charges = [_charge_fields(charge) for charge in request.charges]
+            data = {
+                "operation": request.operation_id,
+                "charges": charges,
+                "deadline": spell_time(request.deadline),
+                **request.terms.fields(),
+            }
+            event_id = f"{request.operation_id}.accepted"
+            index = self._append(tx, "query.accepted", event_id, request.client_id, data)
+            row = self._row(request, State.RESERVED, index)
+            terms = (request.terms.family, request.terms.shape)
+            operations.insert(tx, row, request.idempotency_key, fence, terms)
+            accounts.hold(tx, request.operation_id, request.charges)
+        # A crash from here on leaves a hold that `recover` voids: the caller never learned the fence, so nothing ran.
+        return Reserved(fence, index)
+
+    def start(self, operation_id: str, fence: str) -> None:
+        """Permit one worker, ever. Durable before it starts, so that a crash cannot permit a second one."""
+        with self._step("start") as tx:
+            operation = operations.take(tx, operation_id, fence)
+            if operation.deadline < self._now():
+                raise FenceRejected(f"operation `{operation_id}` is past its deadline")
+            operations.start(tx, operation_id)
+
+    def post(self, operation_id: str, fence: str, content: bytes, cell_digest: str) -> Posted:
+        """Make the answer durable together with its loss, its fee and its leaf. Only then may it be shown."""
+        sealed = commit(content)
+        with self._step("post") as tx:
+            operation = operations.take(tx, operation_id, fence)
+            if operation.state is not State.RUNNING:
+                raise FenceRejected(f"operation `{operation_id}` was never started")
+            ended = replace(operation, state=State.RELEASED, release_of=operation_id)
+            index = self._end(tx, ended, Ending.RELEASED, {"commitment": sealed.digest})
+            usage_index = self._record_usage(tx, operation, index)
+            release = Release(operation_id, index, content, sealed.salt, sealed.digest)
+            operations.insert_release(tx, release, cell_digest)
+        return Posted(index, usage_index)
+
+    def fail(self, operation_id: str, fence: str, reason: str, touched: bool) -> int:
+        """Settle an operation that releases nothing. `touched` says that rows may have been read."""
+        with self._step("fail") as tx:
+            operation = operations.take(tx, operation_id, fence)
+            started = operation.state is State.RUNNING
+            if touched and not started:
+                raise ValueError(
+                    f"operation `{operation_id}` was never started, so nothing was touched"
+                )
+            # A refund must not depend on data: after a start only reasons from before the data was opened qualify.
+            if started and not touched and reason not in UNTOUCHED_REASONS:
+                raise ValueError(
+                    f"reason `{reason}` cannot show that no row was read; pass touched=True"
+                )
+            return self._settle(tx, operation, reason, touched)
+
+    def recover(self) -> Recovered:
+        """Settle what this source left open when it last stopped. Call once, before the first request."""
+        with self._step("recover") as tx:
+            return self._settle_all(tx, operations.open_of(tx, self._source), (_CRASH, _CRASH))
+
+    def sweep(self) -> Recovered:
+        """Settle what is past its deadline, whichever source accepted it."""
+        with self._store.write() as tx:
+            return self._settle_all(tx, operations.overdue(tx, self._now()), (_EXPIRED, _TIMEOUT))
+
+    def reuse(
+        self, request: Request, cell_digest: str
+    ) -> Reused | NotStored | Insufficient | Replayed | Conflict:
+        """Answer from the noisy-cell store. The caller has decided anew that this client may ask."""
+        check_reuse(request)
+        with self._step("reuse") as tx:
+            refused = self._known_or_short(tx, request)
+            if refused is not None:
+                return refused
+            release = operations.cell(tx, cell_digest)
+            if release is None:
+                return NotStored()
+            data = {
+                "operation": request.operation_id,
+                "released": release.index,
+                "commitment": release.commitment,
+                "charges": [_charge_fields(charge) for charge in request.charges],
+                **request.terms.fields(),
+            }
+            event_id = f"{request.operation_id}.end"
+            index = self._append(tx, "query.reused", event_id, request.client_id, data)
+            row = replace(
+                self._row(request, State.REUSED, index),
+                ended_index=index,
+                release_of=release.operation_id,
+            )
+            terms = (request.terms.family, request.terms.shape)
+            operations.insert(tx, row, request.idempotency_key, secrets.token_hex(16), terms)
+            accounts.post_at_once(tx, request.charges)
+            self._record_usage(tx, row, index)
+        return Reused(index, release)
+
+    def refuse(self, operation_id: str, client_id: str, stage: str, code: str) -> int:
+        """Log that a query was refused; nothing was reserved and the idempotency key stays free."""
+        data = {"operation": operation_id, "stage": stage, "code": code}
+        with self._store.write() as tx:
+            return self._append(tx, "query.refused", f"{operation_id}.refused", client_id, data)
+
+    def record(self, kind: str, event_id: str, subject: str, data: Mapping[str, object]) -> int:
+        """Log an event that moves no account. The same event again returns the index it has."""
+        if kind.startswith(("query.", "account.", "usage.", "recovery.", "failures.")):
+            raise ValueError(f"`{kind}` is written by the ledger's own steps")
+        with self._store.write() as tx:
+            return self._append(tx, kind, event_id, subject, data)
+
+    def review_failures(self, client_id: str, family: str, authority: str) -> int:
+        """Let the holder's review set an operator's count of failures back to none."""
+        data = {"client": client_id, "family": family, "authority": authority}
+        with self._store.write() as tx:
+            event_id = f"review.{entries.size(tx)}"
+            index = self._append(tx, "failures.reviewed", event_id, client_id, data)
+            operations.review(tx, client_id, family, index)
+            return index
+
+    def outcome(self, client_id: str, idempotency_key: str) -> Outcome | None:
+        """Return what became of a client's request under a key."""
+        with self._store.read() as tx:
+            operation = operations.by_key(tx, client_id, idempotency_key)
+            return None if operation is None else _outcome(tx, operation)
+
+    def outcome_of(self, operation_id: str) -> Outcome | None:
+        """Return what became of an operation."""
+        with self._store.read() as tx:
+            operation = operations.by_id(tx, operation_id)
+            return None if operation is None else _outcome(tx, operation)
+
+    def cell(self, cell_digest: str) -> Release | None:
+        """Return the stored answer to a question."""
+        with self._store.read() as tx:
+            return operations.cell(tx, cell_digest)
+
+    def balance(self, account_id: str) -> Balance | None:
+        """Return where one account stands."""
+        with self._store.read() as tx:
+            return accounts.find(tx, account_id)
+
+    def balances(self) -> tuple[Balance, ...]:
+        """Return where every account stands, by id."""
+        with self._store.read() as tx:
+            return accounts.all_rows(tx)
+
+    def failures(self, client_id: str, family: str) -> int:
+        """Count an operator's failures that may each have revealed one bit, since the holder's last review."""
+        with self._store.read() as tx:
+            return operations.failures(tx, client_id, family)
+
+    def shape_failures(self, shape: str) -> int:
+        """Count such failures of one query shape, so that the shape can be quarantined."""
+        with self._store.read() as tx:
+            return operations.shape_failures(tx, shape)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[Connection]:
+        self._fault(f"{name}.begun")
+        with self._store.write() as tx:
+            yield tx
+            self._fault(f"{name}.written")
+        self._fault(f"{name}.committed")
+
+    def _now(self) -> str:
+        return spell_time(self._clock())
+
+    def _append(
+        self, tx: Connection, kind: str, event_id: str, subject: str, data: Mapping[str, object]
+    ) -> int:
+        return entries.append(
+            tx, events.Event(kind, event_id, self._source, self._now(), subject, data)
+        )
+
+    def _known_or_short(
+        self, tx: Connection, request: Request
+    ) -> Insufficient | Replayed | Conflict | None:
+        known = operations.by_key(tx, request.client_id, request.idempotency_key)
+        if known is not None:
+            if known.request_digest != request.request_digest:
+                return Conflict(known.id)
+            return Replayed(_outcome(tx, known))
+        if operations.by_id(tx, request.operation_id) is not None:
+            return Conflict(request.operation_id)
+        short = accounts.first_short(tx, request.charges)
+        if short is None:
+            return None
+        charge, balance = short
+        return Insufficient(charge.account_id, charge.amount, balance.available, balance.cap)
+
+    def _row(self, request: Request, state: State, index: int) -> Operation:
+        return Operation(
+            id=request.operation_id,
+            client_id=request.client_id,
+            request_digest=request.request_digest,
+            source=self._source,
+            state=state,
+            deadline=spell_time(request.deadline),
+            accepted_index=index,
+            ended_index=None,
+            reason=None,
+            touched=None,
+            release_of=None,
+        )
+
+    def _settle_all(
+        self, tx: Connection, open_now: tuple[Operation, ...], reasons: tuple[str, str]
+    ) -> Recovered:
+        never_started, started = reasons
+        voided = failed = 0
+        for operation in open_now:
+            if operation.state is State.RUNNING:
+                # Whether the worker had read a row when it was cut off cannot be known, so it counts as if it had.
+                self._settle(tx, operation, started, touched=True)
+                failed += 1
+            else:
+                self._settle(tx, operation, never_started, touched=False)
+                voided += 1
+        if open_now:
+            data = {"voided": voided, "failed": failed}
+            self._append(tx, "recovery.completed", f"recovery.{entries.size(tx)}", "domain", data)
+        return Recovered(voided, failed)
+
+    def _settle(self, tx: Connection, operation: Operation, reason: str, touched: bool) -> int:
+        if operation.state is State.RESERVED:
+            ended = replace(operation, state=State.VOIDED, reason=reason, touched=False)
+            return self._end(tx, ended, Ending.VOIDED, {"reason": reason})
+        ended = replace(operation, state=State.FAILED, reason=reason, touched=touched)
+        ending = Ending.FAILED_TOUCHED if touched else Ending.FAILED_UNTOUCHED
+        return self._end(tx, ended, ending, {"reason": reason, "touched": touched})
+
+    def _end(
+        self, tx: Connection, operation: Operation, ending: Ending, data: dict[str, object]
+    ) -> int:
+        data |= {"operation": operation.id, "accepted": operation.accepted_index}
+        # The source that accepted it names the ending, so that the log's unique ids allow one ending and no more.
+        event = events.Event(
+            f"query.{operation.state}",
+            f"{operation.id}.end",
+            operation.source,
+            self._now(),
+            operation.client_id,
+            data,
+        )
+        index = entries.append(tx, event)
+        operations.end(tx, operation, index)
+        accounts.settle(tx, operation.id, ending)
+        return index
+
+    def _record_usage(self, tx: Connection, operation: Operation, index: int) -> int:
+        accepted = events.decode(entries.leaf(tx, operation.accepted_index)).data
+        data = {
+            name: accepted[name] for name in ("operation", "plan", "agreement", "usage", "quote")
+        } | {"of": index}
+        event = events.Event(
+            "usage.recorded",
+            f"{operation.id}.usage",
+            operation.source,
+            self._now(),
+            operation.client_id,
+            data,
+        )
+        return entries.append(tx, event)
+
+
+def _charge_fields(charge: Charge) -> dict[str, str]:
+    return {"account": charge.account_id, "unit": charge.unit.value, "amount": str(charge.amount)}
+
+
+def _outcome(tx: Connection, operation: Operation) -> Outcome:
+    release = (
+        None if operation.release_of is None else operations.release_of(tx, operation.release_of)
+    )
+    index = operation.accepted_index if operation.ended_index is None else operation.ended_index
+    return Outcome(
+        operation.id, operation.state, index, operation.reason, operation.touched, release
+    )

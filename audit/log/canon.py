@@ -1,0 +1,107 @@
+"""One byte string for one value: RFC 8785 with rules that remove its traps.
+
+Source      RFC 8785 (JSON Canonicalization Scheme), by the `rfc8785` library.
+Refuses     floats (two spellings of one number), integers beyond 2**53 - 1 (a JavaScript reader would round them),
+            keys outside [a-z0-9_] (UTF-16 order and code point order differ outside ASCII), text that is not NFC (two
+            spellings of one word), and more than LEAF_BYTES_MAX bytes.
+"""
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from typing import NoReturn
+
+import rfc8785
+
+# A tlog-tiles bundle prefixes each entry with 16 bits of length; a quarter of that is ample for a leaf without text.
+LEAF_BYTES_MAX = 16 * 1024
+INTEGER_MAX = 2**53 - 1
+# Python's own JSON reader recurses; a hostile leaf must be refused before it can exhaust the stack.
+DEPTH_MAX = 8
+
+_KEY_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+class NotCanonical(ValueError):
+    """The value has no place in the log, or the bytes are not the one spelling of their value."""
+
+
+def encode(value: Mapping[str, object]) -> bytes:
+    """Return the one byte string that stands for `value`, or refuse it."""
+    _check(value, "leaf", DEPTH_MAX)
+    encoded = rfc8785.dumps(value)  # type: ignore[arg-type]
+    if len(encoded) > LEAF_BYTES_MAX:
+        raise NotCanonical(
+            f"leaf has {len(encoded)} bytes, at most {LEAF_BYTES_MAX}; move detail beside the log"
+        )
+    return encoded
+
+
+def decode(encoded: bytes) -> dict[str, object]:
+    """Read bytes written by `encode`, and refuse every other spelling of the same value."""
+    if len(encoded) > LEAF_BYTES_MAX:
+        raise NotCanonical(f"leaf has {len(encoded)} bytes, at most {LEAF_BYTES_MAX}")
+    try:
+        value = json.loads(
+            encoded.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+        )
+    except NotCanonical:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical("leaf is not UTF-8 JSON") from error
+    if not isinstance(value, dict):
+        raise NotCanonical("leaf is not an object")
+    # Pair assertion: what was read must print to exactly what was signed, or two readers could see two leaves.
+    if encode(value) != encoded:
+        raise NotCanonical("leaf is valid JSON in another spelling than RFC 8785")
+    return value
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # JSON readers disagree on which duplicate wins, so one leaf could show an auditor something else than a clerk.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotCanonical("leaf has a duplicate key")
+    return found
+
+
+def _no_float(text: str) -> NoReturn:
+    raise NotCanonical(
+        f"number `{text[:32]}` is not a whole number; write quantities as decimal strings"
+    )
+
+
+def _check(value: object, path: str, depth: int) -> None:
+    if depth == 0:
+        raise NotCanonical(f"`{path}` is nested deeper than {DEPTH_MAX} levels")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str) or not key or not _KEY_ALPHABET.issuperset(key):
+                raise NotCanonical(
+                    f"key `{key}` in `{path}` is not lower-case ASCII, digits and underscores"
+                )
+            _check(inner, f"{path}.{key}", depth - 1)
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            _check(inner, f"{path}[{position}]", depth - 1)
+    else:
+        _check_scalar(value, path)
+
+
+def _check_scalar(value: object, path: str) -> None:
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        if not unicodedata.is_normalized("NFC", value):
+            raise NotCanonical(f"`{path}` is not in Unicode form NFC; normalise it first")
+        return
+    if isinstance(value, int):
+        if abs(value) > INTEGER_MAX:
+            raise NotCanonical(f"`{path}` is beyond 2**53 - 1; write it as a decimal string")
+        return
+    raise NotCanonical(
+        f"`{path}` has type {type(value).__name__}; use whole numbers, text, booleans, lists, objects"
+    )

@@ -1,0 +1,1 @@
+"""From usage to shares in whole fen: metering, rating, splitting, statements, channels. Integer arithmetic only."""
