@@ -61,8 +61,8 @@ class MomentSpec:
 class Ending:
     """What an aggregate finishes from.
 
-    `moments` are its noisy totals as BIGINT expressions, `value_*` the declared interval of one value in steps, `type` the
-    SQL type of the result.
+    `moments` are its noisy totals as BIGINT expressions, `value_*` the declared interval of one value in steps, `type`
+    the SQL type of the result.
     """
 
     moments: tuple[Expr, ...]
