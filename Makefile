@@ -53,15 +53,23 @@ golden: .venv ## rewrite the golden files; the diff is the review
 	$(BIN)/python -m tests.golden.rewrite
 	@git --no-pager diff --stat -- tests/golden
 
-# The isolation tests start real sandboxes. Where a tool is missing and cannot be installed, they are skipped, and said.
+# What the tests need from the machine, as FILE:PACKAGE. As root a missing package is installed; otherwise what is
+# skipped is said. The kernel's headers tell whether our table of system calls is right.
+SYSTEM := /usr/include/asm-generic/unistd.h:linux-libc-dev
+
 system:
-	@command -v bwrap >/dev/null || { \
+	@for need in $(SYSTEM); do \
+	  file=$${need%%:*}; package=$${need##*:}; \
+	  test -e $$file && continue; \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing bubblewrap for the isolation tests"; \
-	    { apt-get install -qq -y bubblewrap || { apt-get update -qq && apt-get install -qq -y bubblewrap; }; } >/dev/null 2>&1; \
+	    echo "installing $$package"; \
+	    { apt-get install -qq -y $$package || { apt-get update -qq && apt-get install -qq -y $$package; }; } \
+	      >/dev/null 2>&1 || true; \
 	  fi; \
-	  command -v bwrap >/dev/null || \
-	    echo "SKIPPED: tests that start a worker in a namespace; they need \`apt-get install bubblewrap\`"; }
+	  test -e $$file || echo "SKIPPED: tests that need $$file; run \`apt-get install $$package\`"; \
+	done
+	@[ "$$(id -u)" = 0 ] || [ "$$(cat /proc/sys/user/max_user_namespaces 2>/dev/null || echo 0)" -gt 0 ] || \
+	  echo "SKIPPED: tests that start a worker in namespaces; run as root or \`sysctl -w user.max_user_namespaces=15000\`"
 
 lock: ## pin every dependency anew; read the diff
 	$(PYTHON) -m venv --clear .cache/lock

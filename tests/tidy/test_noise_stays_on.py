@@ -51,14 +51,13 @@ def _docstrings(module: ast.Module) -> frozenset[int]:
 
 
 def switches(modules: Iterable[tuple[str, ast.Module]]) -> list[str]:
-    return [
-        f"{path}: {name[:60]}"
-        for path, module in modules
-        for node in ast.walk(module)
-        if id(node) not in _docstrings(module)
-        for name in _names(node)
-        if SWITCH.search(name)
-    ]
+    found = []
+    for path, module in modules:
+        explained = _docstrings(module)
+        for node in ast.walk(module):
+            if id(node) not in explained:
+                found += [f"{path}: {name[:60]}" for name in _names(node) if SWITCH.search(name)]
+    return found
 
 
 def listeners(modules: Iterable[tuple[str, ast.Module]]) -> list[str]:

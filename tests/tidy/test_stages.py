@@ -21,6 +21,8 @@ MAKERS: dict[str, tuple[str, ...]] = {
     "NoisyAggregates": ("sandbox/worker/add_noise",),
     "Release": ("sandbox/worker/post_process", "sandbox/wire"),
 }
+# `audit` and `policies` cannot import the sandbox (a wall), so the same word there is another type.
+WITHIN_REACH = ("sandbox/", "gateway/", "keyong/")
 # Naming a type is harmless here: these look at it and make nothing.
 LOOKERS = frozenset({"isinstance", "issubclass", "cast", "get_type_hints", "fields", "assert_type"})
 
@@ -77,7 +79,7 @@ def strays(modules: Iterable[tuple[str, ast.Module]]) -> list[str]:
 
 
 def test_a_stage_type_is_made_by_its_stage_only() -> None:
-    assert strays(tree.shipped()) == []
+    assert strays(m for m in tree.shipped() if m[0].startswith(WITHIN_REACH)) == []
 
 
 @pytest.mark.parametrize(
