@@ -38,6 +38,25 @@ class Charge:
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where one account stands. `available` may be below zero after a cap was lowered."""
+
+    account_id: str
+    unit: Unit
+    cap: int
+    posted: int
+    held: int
+
+    @property
+    def available(self) -> int:
+        return self.cap - self.posted - self.held
+
+
+# Why a worker that was started may still be known to have read nothing. Every other reason spends.
+UNTOUCHED_REASONS = frozenset({"runtime_unavailable", "plan_rejected"})
+
+
 def is_spent(unit: Unit, ending: Ending) -> bool:
     """Return whether a hold of `unit` is posted (True) or given back (False) by `ending`.
 

@@ -33,7 +33,8 @@ from dataclasses import replace
 from datetime import datetime
 from sqlite3 import Connection
 
-from audit.charge import Charge, Ending, Unit
+from audit import settle
+from audit.charge import Balance, Charge, Unit
 from audit.log import events
 from audit.log.commitment import commit
 from audit.log.fields import spell_time
@@ -52,7 +53,6 @@ from audit.request import (
     check_reuse,
 )
 from audit.store import accounts, entries, operations
-from audit.store.accounts import Balance
 from audit.store.operations import FenceRejected, Operation, Release, State
 from audit.store.sqlite import Store
 
@@ -62,8 +62,6 @@ FAULT_POINTS = tuple(
     for step in ("reserve", "start", "post", "fail", "reuse", "recover")
     for moment in ("begun", "written", "committed")
 )
-# Why a worker that was started may still be known to have read nothing. Everything else spends.
-UNTOUCHED_REASONS = frozenset({"runtime_unavailable", "plan_rejected"})
 _CRASH, _EXPIRED, _TIMEOUT = "crash", "expired", "timeout"
 
 
@@ -144,12 +142,11 @@ class Ledger:
         sealed = commit(content)
         with self._step("post") as tx:
             operation = operations.take(tx, operation_id, fence)
-            if operation.state is not State.RUNNING:
-                raise FenceRejected(f"operation `{operation_id}` was never started")
-            ended = replace(operation, state=State.RELEASED, release_of=operation_id)
-            index = self._end(tx, ended, Ending.RELEASED, {"commitment": sealed.digest})
-            usage_index = self._record_usage(tx, operation, index)
-            release = Release(operation_id, index, content, sealed.salt, sealed.digest)
+            index = settle.released(tx, operation, sealed, self._now())
+            usage_index = settle.record_usage(tx, operation, index, self._now())
+            release = Release(
+                operation_id, operation.accepted_index, index, content, sealed.salt, sealed.digest
+            )
             operations.insert_release(tx, release, cell_digest)
         return Posted(index, usage_index)
 
@@ -157,17 +154,7 @@ class Ledger:
         """Settle an operation that releases nothing. `touched` says that rows may have been read."""
         with self._step("fail") as tx:
             operation = operations.take(tx, operation_id, fence)
-            started = operation.state is State.RUNNING
-            if touched and not started:
-                raise ValueError(
-                    f"operation `{operation_id}` was never started, so nothing was touched"
-                )
-            # A refund must not depend on data: after a start only reasons from before the data was opened qualify.
-            if started and not touched and reason not in UNTOUCHED_REASONS:
-                raise ValueError(
-                    f"reason `{reason}` cannot show that no row was read; pass touched=True"
-                )
-            return self._settle(tx, operation, reason, touched)
+            return settle.unanswered(tx, operation, reason, touched, self._now())
 
     def recover(self) -> Recovered:
         """Settle what this source left open when it last stopped. Call once, before the first request."""
@@ -191,6 +178,7 @@ class Ledger:
             release = operations.cell(tx, cell_digest)
             if release is None:
                 return NotStored()
+            self._refuse_other_answer(tx, request, release)
             data = {
                 "operation": request.operation_id,
                 "released": release.index,
@@ -208,7 +196,7 @@ class Ledger:
             terms = (request.terms.family, request.terms.shape)
             operations.insert(tx, row, request.idempotency_key, secrets.token_hex(16), terms)
             accounts.post_at_once(tx, request.charges)
-            self._record_usage(tx, row, index)
+            settle.record_usage(tx, row, index, self._now())
         return Reused(index, release)
 
     def refuse(self, operation_id: str, client_id: str, stage: str, code: str) -> int:
@@ -304,6 +292,15 @@ class Ledger:
         charge, balance = short
         return Insufficient(charge.account_id, charge.amount, balance.available, balance.cap)
 
+    def _refuse_other_answer(self, tx: Connection, request: Request, release: Release) -> None:
+        # Pair assertion: a cell digest that forgot the snapshot would hand out an answer about other data.
+        accepted = events.decode(entries.leaf(tx, release.accepted_index)).data
+        terms = request.terms.fields()
+        if any(accepted[name] != terms[name] for name in ("family", "snapshots")):
+            raise ValueError(
+                "stored answer is of another family or snapshot; the cell digest is wrong"
+            )
+
     def _row(self, request: Request, state: State, index: int) -> Operation:
         return Operation(
             id=request.operation_id,
@@ -323,60 +320,20 @@ class Ledger:
         self, tx: Connection, open_now: tuple[Operation, ...], reasons: tuple[str, str]
     ) -> Recovered:
         never_started, started = reasons
+        now = self._now()
         voided = failed = 0
         for operation in open_now:
             if operation.state is State.RUNNING:
                 # Whether the worker had read a row when it was cut off cannot be known, so it counts as if it had.
-                self._settle(tx, operation, started, touched=True)
+                settle.unanswered(tx, operation, started, True, now)
                 failed += 1
             else:
-                self._settle(tx, operation, never_started, touched=False)
+                settle.unanswered(tx, operation, never_started, False, now)
                 voided += 1
         if open_now:
             data = {"voided": voided, "failed": failed}
             self._append(tx, "recovery.completed", f"recovery.{entries.size(tx)}", "domain", data)
         return Recovered(voided, failed)
-
-    def _settle(self, tx: Connection, operation: Operation, reason: str, touched: bool) -> int:
-        if operation.state is State.RESERVED:
-            ended = replace(operation, state=State.VOIDED, reason=reason, touched=False)
-            return self._end(tx, ended, Ending.VOIDED, {"reason": reason})
-        ended = replace(operation, state=State.FAILED, reason=reason, touched=touched)
-        ending = Ending.FAILED_TOUCHED if touched else Ending.FAILED_UNTOUCHED
-        return self._end(tx, ended, ending, {"reason": reason, "touched": touched})
-
-    def _end(
-        self, tx: Connection, operation: Operation, ending: Ending, data: dict[str, object]
-    ) -> int:
-        data |= {"operation": operation.id, "accepted": operation.accepted_index}
-        # The source that accepted it names the ending, so that the log's unique ids allow one ending and no more.
-        event = events.Event(
-            f"query.{operation.state}",
-            f"{operation.id}.end",
-            operation.source,
-            self._now(),
-            operation.client_id,
-            data,
-        )
-        index = entries.append(tx, event)
-        operations.end(tx, operation, index)
-        accounts.settle(tx, operation.id, ending)
-        return index
-
-    def _record_usage(self, tx: Connection, operation: Operation, index: int) -> int:
-        accepted = events.decode(entries.leaf(tx, operation.accepted_index)).data
-        data = {
-            name: accepted[name] for name in ("operation", "plan", "agreement", "usage", "quote")
-        } | {"of": index}
-        event = events.Event(
-            "usage.recorded",
-            f"{operation.id}.usage",
-            operation.source,
-            self._now(),
-            operation.client_id,
-            data,
-        )
-        return entries.append(tx, event)
 
 
 def _charge_fields(charge: Charge) -> dict[str, str]:

@@ -1,24 +1,8 @@
 """Accounts and holds as rows; every change happens in the transaction that appends the event it mirrors."""
 
 import sqlite3
-from dataclasses import dataclass
 
-from audit.charge import Charge, Ending, Unit, is_spent
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """Where one account stands. `available` may be below zero after a cap was lowered."""
-
-    account_id: str
-    unit: Unit
-    cap: int
-    posted: int
-    held: int
-
-    @property
-    def available(self) -> int:
-        return self.cap - self.posted - self.held
+from audit.charge import Balance, Charge, Ending, Unit, is_spent
 
 
 class UnknownAccount(LookupError):

@@ -38,6 +38,7 @@ class Release:
     """Released bytes with what opens their commitment; `index` is their leaf."""
 
     operation_id: str
+    accepted_index: int
     index: int
     content: bytes
     salt: bytes
@@ -164,8 +165,15 @@ def end(tx: sqlite3.Connection, operation: Operation, index: int) -> None:
 def insert_release(tx: sqlite3.Connection, release: Release, cell_digest: str) -> None:
     """Keep released bytes, and let a repeated question find them. The first answer of a cell stays its answer."""
     tx.execute(
-        "INSERT INTO release VALUES (?, ?, ?, ?, ?)",
-        (release.operation_id, release.index, release.content, release.salt, release.commitment),
+        "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            release.operation_id,
+            release.accepted_index,
+            release.index,
+            release.content,
+            release.salt,
+            release.commitment,
+        ),
     )
     tx.execute(
         "INSERT INTO cell VALUES (?, ?) ON CONFLICT DO NOTHING", (cell_digest, release.operation_id)
@@ -175,10 +183,14 @@ def insert_release(tx: sqlite3.Connection, release: Release, cell_digest: str) -
 def release_of(tx: sqlite3.Connection, operation_id: str) -> Release | None:
     """Return what an operation released."""
     row = tx.execute(
-        "SELECT operation, idx, bytes, salt, commitment FROM release WHERE operation = ?",
+        "SELECT operation, accepted_idx, idx, bytes, salt, commitment FROM release WHERE operation = ?",
         (operation_id,),
     ).fetchone()
-    return None if row is None else Release(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4])
+    return (
+        None
+        if row is None
+        else Release(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5])
+    )
 
 
 def cell(tx: sqlite3.Connection, cell_digest: str) -> Release | None:

@@ -44,8 +44,8 @@ CREATE TABLE hold (
   unit TEXT NOT NULL, amount BIGINT NOT NULL CHECK (amount >= 0), PRIMARY KEY (operation, account));
 
 CREATE TABLE release (
-  operation TEXT PRIMARY KEY REFERENCES operation (id), idx BIGINT NOT NULL,
-  bytes BLOB NOT NULL, salt BLOB NOT NULL, commitment TEXT NOT NULL);
+  operation TEXT PRIMARY KEY REFERENCES operation (id), accepted_idx BIGINT NOT NULL,
+  idx BIGINT NOT NULL, bytes BLOB NOT NULL, salt BLOB NOT NULL, commitment TEXT NOT NULL);
 
 CREATE TABLE cell (digest TEXT PRIMARY KEY, operation TEXT NOT NULL REFERENCES release (operation));
 
