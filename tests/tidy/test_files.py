@@ -1,7 +1,8 @@
 """The house is small, named and free of leftovers. Each rule has a twin that breaks it."""
 
 import re
-from pathlib import Path
+import tomllib
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -76,6 +77,23 @@ def test_every_folder_of_python_is_a_package() -> None:
         if tree.name(f).split("/", 1)[0] in (*tree.SHIPPED, "tests")
     }
     assert [tree.name(d) for d in sorted(folders) if not (d / "__init__.py").exists()] == []
+
+
+def left_behind(names: list[str]) -> list[str]:
+    """Return the files of the packages that a wheel would not carry."""
+    settings = tomllib.loads((tree.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    globs = settings["tool"]["setuptools"]["package-data"]["*"]
+    endings = tuple(PurePath(g).name.removeprefix("*") for g in globs)
+    return [n for n in names if not n.endswith((".py", ".md", *endings))]
+
+
+def test_a_wheel_carries_every_file() -> None:
+    names = [tree.name(f) for f in tree.files()]
+    assert left_behind([n for n in names if n.split("/", 1)[0] in tree.SHIPPED]) == []
+
+
+def test_a_file_left_behind_is_seen() -> None:
+    assert left_behind(["gateway/page.html", "gateway/logo.xcf"]) == ["gateway/logo.xcf"]
 
 
 def test_no_leftovers() -> None:
