@@ -60,6 +60,11 @@ class Reader:
         node = self.node.entries.get(name, self.node)
         self._add("document_field_invalid", node.at, (*self.pointer, name), problem)
 
+    def refuse(self, code: str, name: str, **params: str) -> None:
+        """Note a refusal of its own code at a field."""
+        node = self.node.entries.get(name, self.node)
+        self.report.add(code, node.at, **params)
+
     def missing(self, name: str, why: str) -> None:
         """Note that a required field is not written."""
         full = ".".join((*self.pointer, name))
