@@ -14,7 +14,7 @@ _BINARY = frozenset({"this", "expression"})
 _UNARY = frozenset({"this"})
 
 # clause nodes: what may hang where
-_CLAUSES: dict[type[exp.Expression], frozenset[str]] = {
+_CLAUSES: dict[type[exp.Expr], frozenset[str]] = {
     exp.Select: frozenset(
         {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset"}
     ),
@@ -36,7 +36,7 @@ _CLAUSES: dict[type[exp.Expression], frozenset[str]] = {
     exp.Var: _UNARY,
 }
 
-_AGGREGATES: dict[type[exp.Expression], frozenset[str]] = {
+_AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.Count: frozenset({"this", "big_int"}),
     exp.CountIf: _UNARY,
     exp.Sum: _UNARY,
@@ -45,7 +45,7 @@ _AGGREGATES: dict[type[exp.Expression], frozenset[str]] = {
     exp.Filter: _BINARY,
 }
 
-_SCALARS: dict[type[exp.Expression], frozenset[str]] = {
+_SCALARS: dict[type[exp.Expr], frozenset[str]] = {
     exp.Literal: frozenset({"this", "is_string"}),
     exp.Boolean: _UNARY,
     exp.Null: frozenset(),
@@ -118,14 +118,14 @@ _SCALARS: dict[type[exp.Expression], frozenset[str]] = {
     exp.Anonymous: frozenset({"this", "expressions"}),
 }
 
-ALLOWED: Mapping[type[exp.Expression], frozenset[str]] = MappingProxyType(
+ALLOWED: Mapping[type[exp.Expr], frozenset[str]] = MappingProxyType(
     {**_CLAUSES, **_AGGREGATES, **_SCALARS}
 )
 
 # Functions the parser has no class for but we know; every other `Anonymous` is refused by name.
 ANONYMOUS = frozenset({"date_part", "datepart"})
 
-AGGREGATE_CLASSES: tuple[type[exp.Expression], ...] = (
+AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.Count,
     exp.CountIf,
     exp.Sum,

@@ -11,9 +11,8 @@ import sqlglot
 from policies.refusals import Position, Refused, Stage
 from sandbox.compiler.nodes import ALLOWED, ANONYMOUS
 from sandbox.compiler.places import position, quoted
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
-from sqlglot.tokens import TokenType
 
 BYTES_MAX = 64 * 1024
 TOKENS_MAX = 4_000
@@ -97,14 +96,14 @@ def _syntax_refusal(error: ParseError) -> Refused:
     return Refused("sql_syntax", Stage.PARSE, at=at, near=near)
 
 
-def _statement_name(tree: exp.Expression) -> str:
+def _statement_name(tree: exp.Expr) -> str:
     if isinstance(tree, exp.Command):
         return str(tree.this).upper()[:40]
     return type(tree).__name__.upper()
 
 
 def _check_nodes(tree: exp.Select, text: str) -> None:
-    pending: list[tuple[exp.Expression, int]] = [(tree, 1)]
+    pending: list[tuple[exp.Expr, int]] = [(tree, 1)]
     while pending:
         node, depth = pending.pop()
         if depth > DEPTH_MAX:
@@ -116,7 +115,7 @@ def _check_nodes(tree: exp.Select, text: str) -> None:
             pending.append((child, depth if chained else depth + 1))
 
 
-def _check_node(node: exp.Expression, text: str) -> None:
+def _check_node(node: exp.Expr, text: str) -> None:
     allowed = ALLOWED.get(type(node))
     if allowed is None:
         raise _refuse_node(node, text)
@@ -136,7 +135,7 @@ def _check_node(node: exp.Expression, text: str) -> None:
         raise _refuse_node(node, text)
 
 
-def _refuse_function(node: exp.Expression, name: str, text: str) -> Refused:
+def _refuse_function(node: exp.Expr, name: str, text: str) -> Refused:
     return Refused(
         "sql_function_refused",
         Stage.PARSE,
@@ -146,7 +145,7 @@ def _refuse_function(node: exp.Expression, name: str, text: str) -> Refused:
     )
 
 
-def _refuse_node(node: exp.Expression, text: str) -> Refused:
+def _refuse_node(node: exp.Expr, text: str) -> Refused:
     if isinstance(node, exp.Func):
         return _refuse_function(node, _function_name(node), text)
     return Refused(
@@ -165,7 +164,7 @@ def _function_name(node: exp.Func) -> str:
         return type(node).__name__.lower()
 
 
-_FEATURES: dict[type[exp.Expression], str] = {
+_FEATURES: dict[type[exp.Expr], str] = {
     exp.Subquery: "a subquery",
     exp.Select: "a nested SELECT",
     exp.With: "WITH",
@@ -184,7 +183,7 @@ _FEATURES: dict[type[exp.Expression], str] = {
     exp.GroupingSets: "GROUPING SETS",
 }
 
-_CURES: dict[type[exp.Expression], str] = {
+_CURES: dict[type[exp.Expr], str] = {
     exp.Subquery: "ask for the inner and the outer part in one flat SELECT with joins",
     exp.With: "ask in one flat SELECT with joins",
     exp.Window: "rank the answer with ORDER BY and LIMIT",

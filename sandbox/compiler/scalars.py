@@ -6,6 +6,7 @@ everything around it means.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from policies.refusals import Refused, Stage
 from policies.terms import SqlType, TypeKind
@@ -40,10 +41,10 @@ _TYPES: Mapping[str, SqlType] = MappingProxyType(
         "TIMESTAMP": SqlType(TypeKind.TIMESTAMP),
     }
 )
-_COMPARISONS: Mapping[type[exp.Expression], Op] = MappingProxyType(
+_COMPARISONS: Mapping[type[exp.Expr], Op] = MappingProxyType(
     {exp.EQ: Op.EQ, exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE}
 )
-_PARTS: Mapping[type[exp.Expression], TimeUnit] = MappingProxyType(
+_PARTS: Mapping[type[exp.Expr], TimeUnit] = MappingProxyType(
     {
         exp.Year: TimeUnit.YEAR,
         exp.Quarter: TimeUnit.QUARTER,
@@ -57,7 +58,7 @@ _PARTS: Mapping[type[exp.Expression], TimeUnit] = MappingProxyType(
         exp.Minute: TimeUnit.MINUTE,
     }
 )
-_TWO_SIDED: Mapping[type[exp.Expression], Callable[[Expr, Expr], Expr]] = MappingProxyType(
+_TWO_SIDED: Mapping[type[exp.Expr], Callable[[Expr, Expr], Expr]] = MappingProxyType(
     {
         exp.Add: dates.add,
         exp.Sub: dates.subtract,
@@ -67,7 +68,7 @@ _TWO_SIDED: Mapping[type[exp.Expression], Callable[[Expr, Expr], Expr]] = Mappin
         exp.Mod: arithmetic.modulo,
     }
 )
-_ONE_SIDED: Mapping[type[exp.Expression], Callable[[Expr], Expr]] = MappingProxyType(
+_ONE_SIDED: Mapping[type[exp.Expr], Callable[[Expr], Expr]] = MappingProxyType(
     {
         exp.Neg: arithmetic.negate,
         exp.Abs: arithmetic.absolute,
@@ -83,7 +84,7 @@ _ONE_SIDED: Mapping[type[exp.Expression], Callable[[Expr], Expr]] = MappingProxy
         exp.Length: lambda a: Call(Op.LENGTH, (text(a),), BIGINT),
     }
 )
-_CONSTANT_TEXT: Mapping[type[exp.Expression], Op] = MappingProxyType(
+_CONSTANT_TEXT: Mapping[type[exp.Expr], Op] = MappingProxyType(
     {
         exp.Like: Op.LIKE,
         exp.ILike: Op.ILIKE,
@@ -112,11 +113,11 @@ class ScalarReader:
         """Return what a column name stands for; each subclass knows its own scope."""
         raise self.refused("unknown_column", node, name=quoted(node), scope="a constant")
 
-    def refused(self, code: str, node: exp.Expression, **params: object) -> Refused:
+    def refused(self, code: str, node: exp.Expr, **params: Any) -> Refused:
         """Return a refusal that points at `node`."""
         return Refused(code, Stage.RESOLVE, at=position(node, self.sql), **params)
 
-    def read(self, node: exp.Expression) -> Expr:
+    def read(self, node: exp.Expr) -> Expr:
         """Return the typed, total expression for `node`.
 
         Refuses: types that do not meet, results that no type holds, arguments that must be constants and are not.
@@ -131,7 +132,7 @@ class ScalarReader:
         except TooWide:
             raise self.refused("expression_may_overflow", node, what=quoted(node)) from None
 
-    def _read(self, node: exp.Expression) -> Expr:
+    def _read(self, node: exp.Expr) -> Expr:
         kind = type(node)
         if kind in _TWO_SIDED:
             if isinstance(node.expression, exp.Interval):
@@ -152,35 +153,34 @@ class ScalarReader:
             )
         return reader(self, node)
 
-    def _column(self, node: exp.Expression) -> Expr:
+    def _column(self, node: exp.Expr) -> Expr:
         assert isinstance(node, exp.Column)
         return self.column(node)
 
-    def _paren(self, node: exp.Expression) -> Expr:
+    def _paren(self, node: exp.Expr) -> Expr:
         return self.read(node.this)
 
-    def _literal(self, node: exp.Expression) -> Expr:
+    def _literal(self, node: exp.Expr) -> Expr:
         assert isinstance(node, exp.Literal)
         if node.is_string:
             return Literal(VARCHAR, str(node.this))
         return arithmetic.number_literal(str(node.this))
 
-    def _null(self, _: exp.Expression) -> Expr:
+    def _null(self, _: exp.Expr) -> Expr:
         return Literal(INTEGER, None)
 
-    def _boolean(self, node: exp.Expression) -> Expr:
+    def _boolean(self, node: exp.Expr) -> Expr:
         return Literal(BOOLEAN, bool(node.this))
 
-    def _connector(self, node: exp.Expression) -> Expr:
-        assert isinstance(node, exp.Connector)
+    def _connector(self, node: exp.Expr) -> Expr:
         op = Op.AND if isinstance(node, exp.And) else Op.OR
-        parts = tuple(convert(self.read(part), BOOLEAN) for part in node.flatten())
+        parts = tuple(convert(self.read(part), BOOLEAN) for part in _chain(node))
         return Call(op, parts, BOOLEAN)
 
-    def _compare(self, op: Op, left: exp.Expression, right: exp.Expression) -> Expr:
+    def _compare(self, op: Op, left: exp.Expr, right: exp.Expr) -> Expr:
         return compare(op, self.read(left), self.read(right))
 
-    def _is(self, node: exp.Expression) -> Expr:
+    def _is(self, node: exp.Expr) -> Expr:
         subject = self.read(node.this)
         if isinstance(node.expression, exp.Null):
             return Call(Op.IS_NULL, (subject,), BOOLEAN)
@@ -190,17 +190,17 @@ class ScalarReader:
             return Call(Op.NOT, (differs,), BOOLEAN)
         raise NoCommonType
 
-    def _distinct_from(self, node: exp.Expression) -> Expr:
+    def _distinct_from(self, node: exp.Expr) -> Expr:
         differs = self._compare(Op.IS_DISTINCT, node.this, node.expression)
         same = isinstance(node, exp.NullSafeEQ)
         return Call(Op.NOT, (differs,), BOOLEAN) if same else differs
 
-    def _between(self, node: exp.Expression) -> Expr:
+    def _between(self, node: exp.Expr) -> Expr:
         low = self._compare(Op.GE, node.this, node.args["low"])
         high = self._compare(Op.LE, node.this, node.args["high"])
         return Call(Op.AND, (low, high), BOOLEAN)
 
-    def _in(self, node: exp.Expression) -> Expr:
+    def _in(self, node: exp.Expr) -> Expr:
         items = [self.read(item) for item in node.expressions]
         if not items or not all(isinstance(item, Literal) for item in items):
             raise self.refused(
@@ -218,7 +218,7 @@ class ScalarReader:
         kind = common_type((subject, *items))
         return Call(Op.IN, tuple(convert(part, kind) for part in (subject, *items)), BOOLEAN)
 
-    def _case(self, node: exp.Expression) -> Expr:
+    def _case(self, node: exp.Expr) -> Expr:
         subject = self.read(node.this) if node.this else None
         whens, thens = [], []
         for branch in node.args["ifs"]:
@@ -228,7 +228,7 @@ class ScalarReader:
         default = node.args.get("default")
         return case(whens, thens, self.read(default) if default is not None else None)
 
-    def _if(self, node: exp.Expression) -> Expr:
+    def _if(self, node: exp.Expr) -> Expr:
         default = node.args.get("false")
         return case(
             [convert(self.read(node.this), BOOLEAN)],
@@ -236,27 +236,27 @@ class ScalarReader:
             self.read(default) if default is not None else None,
         )
 
-    def _alike(self, node: exp.Expression) -> Expr:
+    def _alike(self, node: exp.Expr) -> Expr:
         op = _ALIKE[type(node)]
         parts = (node.this, *(node.expressions or [node.expression]))
         exprs = tuple(self.read(part) for part in parts)
         kind = common_type(exprs)
         return Call(op, tuple(convert(e, kind) for e in exprs), kind)
 
-    def _round(self, node: exp.Expression) -> Expr:
+    def _round(self, node: exp.Expr) -> Expr:
         digits = node.args.get("decimals")
         return arithmetic.round_to(
             self.read(node.this), self._whole_constant(digits, node) if digits is not None else 0
         )
 
-    def _cast(self, node: exp.Expression) -> Expr:
+    def _cast(self, node: exp.Expr) -> Expr:
         target = self._data_type(node.args["to"], node)
         subject = self.read(node.this)
         if isinstance(subject, Literal):
             return convert(subject, target)
         return Call(Op.CAST, (subject,), target) if subject.type != target else subject
 
-    def _data_type(self, node: exp.Expression, cast: exp.Expression) -> SqlType:
+    def _data_type(self, node: exp.Expr, cast: exp.Expr) -> SqlType:
         name = node.this.value if isinstance(node, exp.DataType) else ""
         if name == "DECIMAL":
             sizes = [self._whole_constant(part.this, cast) for part in node.expressions]
@@ -271,7 +271,7 @@ class ScalarReader:
             )
         return known
 
-    def _substring(self, node: exp.Expression) -> Expr:
+    def _substring(self, node: exp.Expr) -> Expr:
         start, length = node.args.get("start"), node.args.get("length")
         if start is None or length is None:
             raise self.refused(
@@ -285,18 +285,18 @@ class ScalarReader:
         args = (text(self.read(node.this)), *map(arithmetic.integer_literal, numbers))
         return Call(Op.SUBSTRING, args, VARCHAR)
 
-    def _edge(self, node: exp.Expression) -> Expr:
+    def _edge(self, node: exp.Expr) -> Expr:
         op = Op.LEFT if isinstance(node, exp.Left) else Op.RIGHT
         count = self._whole_constant(node.expression, node)
         return Call(op, (text(self.read(node.this)), arithmetic.integer_literal(count)), VARCHAR)
 
-    def _join_text(self, node: exp.Expression) -> Expr:
+    def _join_text(self, node: exp.Expr) -> Expr:
         parts = (text(self.read(node.this)), text(self.read(node.expression)))
         if all(isinstance(part, Literal) and part.value is not None for part in parts):
             return Literal(VARCHAR, "".join(str(part.value) for part in parts))  # type: ignore[union-attr]
         return Call(Op.CONCAT, parts, VARCHAR)
 
-    def _constant_text(self, op: Op, node: exp.Expression) -> Expr:
+    def _constant_text(self, op: Op, node: exp.Expr) -> Expr:
         pattern = self.read(node.expression)
         if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
             raise self.refused(
@@ -309,7 +309,7 @@ class ScalarReader:
         found = Call(op, (text(self.read(node.this)), pattern), BOOLEAN)
         return Call(Op.NOT, (found,), BOOLEAN) if node.args.get("negate") else found
 
-    def _date_part(self, node: exp.Expression) -> Expr:
+    def _date_part(self, node: exp.Expr) -> Expr:
         if isinstance(node, exp.Extract):
             unit, subject = node.this, node.expression
         else:
@@ -318,22 +318,22 @@ class ScalarReader:
             unit, subject = node.expressions
         return dates.part(self._unit(unit, node), self.read(subject))
 
-    def _date_trunc(self, node: exp.Expression) -> Expr:
+    def _date_trunc(self, node: exp.Expr) -> Expr:
         return dates.truncate(self._unit(node.args["unit"], node), self.read(node.this))
 
-    def _date_diff(self, node: exp.Expression) -> Expr:
+    def _date_diff(self, node: exp.Expr) -> Expr:
         unit = self._unit(node.args.get("unit"), node)
         start, end = self.read(node.expression), self.read(node.this)
         return dates.difference(unit, start, end)
 
-    def _shift(self, node: exp.Expression) -> Expr:
+    def _shift(self, node: exp.Expr) -> Expr:
         interval = node.expression
         unit = self._unit(interval.args.get("unit"), node)
         amount = self._whole_constant(interval.this, node)
         sign = -1 if isinstance(node, exp.Sub) else 1
         return dates.shift(self.read(node.this), sign * amount, unit)
 
-    def _unit(self, node: exp.Expression | None, around: exp.Expression) -> TimeUnit:
+    def _unit(self, node: exp.Expr | None, around: exp.Expr) -> TimeUnit:
         word = str(node.this).lower() if isinstance(node, (exp.Var, exp.Literal)) else ""
         unit = dates.UNITS.get(word)
         if unit is None:
@@ -346,7 +346,7 @@ class ScalarReader:
             )
         return unit
 
-    def _whole_constant(self, node: exp.Expression, around: exp.Expression) -> int:
+    def _whole_constant(self, node: exp.Expr, around: exp.Expr) -> int:
         value = self.read(node)
         if isinstance(value, Literal) and isinstance(value.value, str):
             value = arithmetic.number_literal(value.value) if value.value.isdecimal() else value
@@ -360,6 +360,18 @@ class ScalarReader:
                 cure="write the number out",
             )
         return number
+
+
+def _chain(node: exp.Expr) -> list[exp.Expr]:
+    parts: list[exp.Expr] = []
+    pending = [node]
+    while pending:
+        part = pending.pop()
+        if type(part) is type(node):
+            pending += [part.expression, part.this]
+        else:
+            parts.append(part)
+    return parts
 
 
 def compare(op: Op, left: Expr, right: Expr) -> Expr:
@@ -380,7 +392,7 @@ def case(whens: list[Expr], thens: list[Expr], default: Expr | None) -> Expr:
     return Call(Op.CASE, tuple(args), kind)
 
 
-_ALIKE: Mapping[type[exp.Expression], Op] = MappingProxyType(
+_ALIKE: Mapping[type[exp.Expr], Op] = MappingProxyType(
     {
         exp.Coalesce: Op.COALESCE,
         exp.Nullif: Op.NULLIF,
@@ -390,7 +402,7 @@ _ALIKE: Mapping[type[exp.Expression], Op] = MappingProxyType(
 )
 
 _READERS: Mapping[
-    type[exp.Expression], Callable[[ScalarReader, exp.Expression], Expr]
+    type[exp.Expr], Callable[[ScalarReader, exp.Expr], Expr]
 ] = MappingProxyType(
     {
         exp.Column: ScalarReader._column,

@@ -4,6 +4,7 @@ DuckDB converts silently and raises on the first value that does not fit. Here e
 (rendered as TRY_CAST) and every whole-number result is as wide as its operands can make it, so nothing can raise.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -229,7 +230,7 @@ def _read_timestamp(value: Scalar, _: SqlType) -> datetime:
     return instant
 
 
-_READERS = {
+_READERS: Mapping[TypeKind, Callable[[Scalar, SqlType], Scalar]] = {
     TypeKind.BOOLEAN: _read_boolean,
     TypeKind.INTEGER: _read_integer,
     TypeKind.BIGINT: _read_integer,

@@ -1,0 +1,229 @@
+"""Above the release: group keys, aggregates, and what is computed from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from policies.refusals import Position
+from policies.terms import AggregateName, SqlType, TypeKind
+from sqlglot import exp
+
+from sandbox.algebra import AggregateRef, Call, Expr, KeyRef, Literal, Op
+from sandbox.boundary import SortTerm
+from sandbox.compiler.nodes import AGGREGATE_CLASSES
+from sandbox.compiler.places import position, quoted
+from sandbox.compiler.scalars import ScalarReader
+from sandbox.compiler.scope import RowReader, Scope
+from sandbox.compiler.types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    HUGEINT,
+    convert,
+    is_integer,
+    is_numeric,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedKey:
+    """A GROUP BY expression over rows, and the operator's words for it."""
+
+    expr: Expr
+    words: str
+    at: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedAggregate:
+    """An aggregate over rows. `value` is None for count(*); `condition` decides which rows count."""
+
+    name: AggregateName
+    value: Expr | None
+    condition: Expr | None
+    type: SqlType
+    words: str
+    at: Position | None
+
+
+class AboveReader(ScalarReader):
+    """Reads expressions over keys and aggregates, and collects the aggregates on the way."""
+
+    def __init__(self, scope: Scope, tree: exp.Select) -> None:
+        super().__init__(scope.sql)
+        self.scope = scope
+        self.rows = RowReader(scope)
+        self.aliases: dict[str, exp.Expr] = {
+            node.alias.lower(): node.this for node in tree.expressions if isinstance(node, exp.Alias)
+        }
+        self.keys = self._read_keys(tree)
+        self.aggregates: list[ResolvedAggregate] = []
+
+    def _read_keys(self, tree: exp.Select) -> tuple[ResolvedKey, ...]:
+        group = tree.args.get("group")
+        if group is None:
+            return ()
+        if group.args.get("all"):
+            nodes = [_without_alias(n) for n in tree.expressions if not _holds_aggregate(n)]
+        else:
+            nodes = [self._key_node(node, tree) for node in group.expressions]
+        keys = [
+            ResolvedKey(self.rows.read(node), quoted(node), position(node, self.sql))
+            for node in nodes
+        ]
+        # a constant key makes no groups of its own
+        keyed = [key for key in keys if not isinstance(key.expr, Literal)]
+        return tuple({key.expr: key for key in keyed}.values())
+
+    def _key_node(self, node: exp.Expr, tree: exp.Select) -> exp.Expr:
+        if isinstance(node, exp.Literal) and not node.is_string:
+            return _without_alias(self._ordinal(node, tree))
+        # a column hides an alias of the same name, as in DuckDB
+        if isinstance(node, exp.Column) and not node.table and self.scope.column(node) is None:
+            return self.aliases.get(node.name.lower(), node)
+        return node
+
+    def _ordinal(self, node: exp.Literal, tree: exp.Select) -> exp.Expr:
+        index = int(node.this) if str(node.this).isdecimal() else 0
+        if not 1 <= index <= len(tree.expressions):
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name=str(node.this),
+                need=f"a column number from 1 to {len(tree.expressions)}",
+                cure="count the columns of SELECT from 1",
+            )
+        chosen: exp.Expr = tree.expressions[index - 1]
+        return chosen
+
+    def read(self, node: exp.Expr) -> Expr:
+        """Return the expression over keys and aggregates.
+
+        Refuses: a column that is neither grouped nor aggregated (`not_aggregated`).
+        """
+        if isinstance(node, AGGREGATE_CLASSES):
+            return self._aggregate(node)
+        if not isinstance(node, (exp.Literal, exp.Boolean, exp.Null)) and not _holds_aggregate(node):
+            key = self._as_key(node)
+            if key is not None:
+                return key
+        return super().read(node)
+
+    def _as_key(self, node: exp.Expr) -> Expr | None:
+        if not any(True for _ in node.find_all(exp.Column)):
+            return None
+        for column in node.find_all(exp.Column):
+            if isinstance(column.this, exp.Star) or self.scope.column(column) is None:
+                return None
+        expr = self.rows.read(node)
+        for index, key in enumerate(self.keys):
+            if key.expr == expr:
+                return KeyRef(index, expr.type)
+        return None
+
+    def column(self, node: exp.Column) -> Expr:
+        """Return what an alias of SELECT stands for; any other column here is a bare row value."""
+        if not node.table and node.name.lower() in self.aliases and self.scope.column(node) is None:
+            return self.read(self.aliases[node.name.lower()])
+        if isinstance(node.this, exp.Identifier) and self.scope.column(node) is None:
+            raise self.scope.unknown(node)
+        raise self.refused("not_aggregated", node, what=quoted(node))
+
+    def output(self, node: exp.Expr, tree: exp.Select) -> Expr:
+        """Return an ORDER BY term: a column number, an alias, or an expression."""
+        if isinstance(node, exp.Literal) and not node.is_string:
+            return self.read(_without_alias(self._ordinal(node, tree)))
+        if isinstance(node, exp.Column) and not node.table and node.name.lower() in self.aliases:
+            return self.read(self.aliases[node.name.lower()])
+        return self.read(node)
+
+    def _aggregate(self, node: exp.Expr) -> Expr:
+        found = self._read_aggregate(node)
+        for index, known in enumerate(self.aggregates):
+            if (known.name, known.value, known.condition) == (
+                found.name,
+                found.value,
+                found.condition,
+            ):
+                return AggregateRef(index, known.type)
+        self.aggregates.append(found)
+        return AggregateRef(len(self.aggregates) - 1, found.type)
+
+    def _read_aggregate(self, node: exp.Expr) -> ResolvedAggregate:
+        condition: Expr | None = None
+        call = node
+        if isinstance(node, exp.Filter):
+            condition = convert(self.rows.read(node.expression.this), BOOLEAN)
+            call = node.this
+        name, value = self._name_and_value(call)
+        if isinstance(call, exp.CountIf):
+            counted = convert(self.rows.read(call.this), BOOLEAN)
+            condition = counted if condition is None else _both(condition, counted)
+        kind = self._result_type(name, value, call)
+        return ResolvedAggregate(
+            name, value, condition, kind, quoted(node), position(node, self.sql)
+        )
+
+    def _name_and_value(self, call: exp.Expr) -> tuple[AggregateName, Expr | None]:
+        if isinstance(call, exp.CountIf) or (
+            isinstance(call, exp.Count) and isinstance(call.this, (exp.Star, type(None)))
+        ):
+            return AggregateName.COUNT, None
+        argument = call.this
+        if isinstance(argument, exp.Distinct):
+            if not isinstance(call, exp.Count) or len(argument.expressions) != 1:
+                raise self.refused(
+                    "sql_feature_refused",
+                    call,
+                    what=quoted(call),
+                    cure="only count(DISTINCT privacy unit) is known",
+                )
+            return AggregateName.COUNT_DISTINCT, self.rows.read(argument.expressions[0])
+        name = _NAMES.get(type(call))
+        if name is None:
+            raise self.refused(
+                "sql_feature_refused", call, what=quoted(call), cure="put an aggregate before FILTER"
+            )
+        return name, self.rows.read(argument)
+
+    def _result_type(self, name: AggregateName, value: Expr | None, call: exp.Expr) -> SqlType:
+        if name in (AggregateName.COUNT, AggregateName.COUNT_DISTINCT) or value is None:
+            return BIGINT
+        if not is_numeric(value.type):
+            raise self.refused(
+                "sql_type_mismatch", call, what=quoted(call), types=str(value.type)
+            )
+        if name is AggregateName.AVG or value.type == DOUBLE:
+            return DOUBLE
+        if is_integer(value.type):
+            return HUGEINT
+        return SqlType(TypeKind.DECIMAL, 38, value.type.scale)
+
+
+_NAMES: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
+    {exp.Count: AggregateName.COUNT, exp.Sum: AggregateName.SUM, exp.Avg: AggregateName.AVG}
+)
+
+
+def _without_alias(node: exp.Expr) -> exp.Expr:
+    return node.this if isinstance(node, exp.Alias) else node
+
+
+def _both(left: Expr, right: Expr) -> Expr:
+    return Call(Op.AND, (left, right), BOOLEAN)
+
+
+def _holds_aggregate(node: exp.Expr) -> bool:
+    return any(isinstance(part, AGGREGATE_CLASSES) for part in node.walk())
+
+
+def order_terms(tree: exp.Select, above: AboveReader) -> tuple[SortTerm, ...]:
+    """Return the ORDER BY terms; NULLs go last unless the query says otherwise, as in DuckDB."""
+    order = tree.args.get("order")
+    terms = []
+    for ordered in order.expressions if order is not None else []:
+        expr = above.output(ordered.this, tree)
+        terms.append(
+            SortTerm(expr, bool(ordered.args.get("desc")), bool(ordered.args.get("nulls_first")))
+        )
+    return tuple(terms)

@@ -1,0 +1,12 @@
+"""A privacy loss in words for people."""
+
+from decimal import Decimal
+
+from policies.terms import NANO, Accountant, PrivacyLoss
+
+
+def amount(loss: PrivacyLoss) -> str:
+    """Return `epsilon 0.5` or `rho 0.02`, exactly."""
+    name = "epsilon" if loss.accountant is Accountant.PURE_EPS else "rho"
+    value = Decimal(loss.primary) / NANO
+    return f"{name} {value.normalize():f}"

@@ -1,0 +1,96 @@
+"""Stage 5: `BoundedQuery` → `Plan`. The asked loss is split over the moments, and the noise it buys is proved by OpenDP."""
+
+from policies.refusals import Refused, Stage
+from policies.terms import PrivacyLoss
+
+from sandbox.boundary import (
+    PLAN_FORMAT,
+    Measurement,
+    Moment,
+    Output,
+    Plan,
+    PostProcess,
+)
+from sandbox.compiler.amounts import amount
+from sandbox.compiler.bound import BoundedMoment, BoundedQuery
+from sandbox.privacy.composition import split
+from sandbox.privacy.measurements import NotProved, calibrate, prove
+
+
+def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
+    """Spend at most `loss` on the query.
+
+    Refuses: a loss under another accountant or above the cap of policy or family, and a loss too small to split.
+    """
+    _check_caps(bounded, loss)
+    try:
+        shares = split(loss, len(bounded.moments))
+    except ValueError:
+        raise Refused(
+            "loss_too_small", Stage.PLAN, asked=amount(loss), moments=len(bounded.moments)
+        ) from None
+    query = bounded.permitted.query
+    catalogue = bounded.permitted.catalogue
+    return Plan(
+        format=PLAN_FORMAT,
+        dataset=catalogue.dataset.id,
+        snapshot=catalogue.snapshot_id,
+        accountant=loss.accountant,
+        measurement=Measurement(
+            scans=bounded.scans,
+            relation=bounded.relation,
+            unit=bounded.unit,
+            keys=bounded.keys,
+            groups_per_unit_max=bounded.groups_per_unit_max,
+            moments=tuple(
+                _moment(m, share) for m, share in zip(bounded.moments, shares, strict=True)
+            ),
+        ),
+        aggregates=bounded.aggregates,
+        post=PostProcess(
+            outputs=tuple(Output(output.expr) for output in query.outputs),
+            having=query.having,
+            order=query.order,
+            limit=query.limit,
+            offset=query.offset,
+        ),
+        loss=loss,
+    )
+
+
+def _check_caps(bounded: BoundedQuery, loss: PrivacyLoss) -> None:
+    family = bounded.permitted.catalogue.dataset.family
+    budget = bounded.permitted.policy.budget
+    if {loss.accountant} != {family.accountant, budget.accountant}:
+        field = "epsilon" if family.accountant.value == "pure_eps" else "rho"
+        raise Refused("loss_missing", Stage.PLAN, field=field)
+    limit = min(family.loss_per_query_max, budget.per_query_max)
+    if loss.primary > limit:
+        most = PrivacyLoss(loss.accountant, limit, 0)
+        raise Refused(
+            "loss_per_query_exceeded", Stage.PLAN, asked=amount(loss), limit=amount(most)
+        )
+
+
+def _moment(moment: BoundedMoment, share: PrivacyLoss) -> Moment:
+    spec, reach = moment.spec, moment.sensitivity
+    try:
+        scale = calibrate(share.accountant, reach.l1, reach.l2_squared, share)
+        # a second way to the same claim: the map of the very measurement the worker will use
+        prove(share.accountant, reach.l1, reach.l2_squared, scale, share)
+    except (NotProved, ValueError):
+        raise Refused("loss_too_small", Stage.PLAN, asked=amount(share), moments=1) from None
+    return Moment(
+        kind=spec.kind,
+        value=spec.value,
+        step_base=spec.step_base,
+        step_exponent=spec.step_exponent,
+        row_lower=spec.row_lower,
+        row_upper=spec.row_upper,
+        partial_lower=moment.partial_lower,
+        partial_upper=moment.partial_upper,
+        sensitivity_l1=reach.l1,
+        sensitivity_l2_squared=reach.l2_squared,
+        loss=share,
+        scale=scale,
+    )
