@@ -128,7 +128,7 @@ class _Replay:
         if (
             accepted is None
             or accepted.index != event.data["accepted"]
-            or accepted.event.subject != event.subject
+            or (accepted.event.source, accepted.event.subject) != (event.source, event.subject)
         ):
             self._error("ending_unpaired", index, f"operation `{operation}` was not open")
             return

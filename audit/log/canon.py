@@ -6,6 +6,7 @@ Refuses     floats (two spellings of one number), integers beyond 2**53 - 1 (a J
             spellings of one word), and more than LEAF_BYTES_MAX bytes.
 """
 
+import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ import rfc8785
 
 # A tlog-tiles bundle prefixes each entry with 16 bits of length; a quarter of that is ample for a leaf without text.
 LEAF_BYTES_MAX = 16 * 1024
+# A statement over a year lists the entry behind every fen.
+DOCUMENT_BYTES_MAX = 64 * 1024 * 1024
 INTEGER_MAX = 2**53 - 1
 # Python's own JSON reader recurses; a hostile leaf must be refused before it can exhaust the stack.
 DEPTH_MAX = 8
@@ -39,8 +42,37 @@ def encode(value: Mapping[str, object]) -> bytes:
 
 def decode(encoded: bytes) -> dict[str, object]:
     """Read bytes written by `encode`, and refuse every other spelling of the same value."""
-    if len(encoded) > LEAF_BYTES_MAX:
-        raise NotCanonical(f"leaf has {len(encoded)} bytes, at most {LEAF_BYTES_MAX}")
+    value = _parse(encoded, LEAF_BYTES_MAX)
+    # Pair assertion: what was read must print to exactly what was signed, or two readers could see two leaves.
+    if encode(value) != encoded:
+        raise NotCanonical("leaf is valid JSON in another spelling than RFC 8785")
+    return value
+
+
+def encode_document(value: Mapping[str, object]) -> bytes:
+    """Return the canonical bytes of a document kept beside the log: plain RFC 8785, any keys."""
+    try:
+        return rfc8785.dumps(value)  # type: ignore[arg-type]
+    except rfc8785.CanonicalizationError as error:
+        raise NotCanonical(f"document has no canonical form: {error}") from None
+
+
+def decode_document(encoded: bytes) -> dict[str, object]:
+    """Read a document kept beside the log, and refuse every other spelling of it."""
+    value = _parse(encoded, DOCUMENT_BYTES_MAX)
+    if encode_document(value) != encoded:
+        raise NotCanonical("document is valid JSON in another spelling than RFC 8785")
+    return value
+
+
+def digest(encoded: bytes) -> str:
+    """Name canonical bytes that anybody may know, such as a price plan's. Never for anything computed from data."""
+    return "sha256:" + hashlib.sha256(encoded).hexdigest()
+
+
+def _parse(encoded: bytes, bytes_max: int) -> dict[str, object]:
+    if len(encoded) > bytes_max:
+        raise NotCanonical(f"text has {len(encoded)} bytes, at most {bytes_max}")
     try:
         value = json.loads(
             encoded.decode("utf-8"),
@@ -51,12 +83,9 @@ def decode(encoded: bytes) -> dict[str, object]:
     except NotCanonical:
         raise
     except (ValueError, RecursionError) as error:
-        raise NotCanonical("leaf is not UTF-8 JSON") from error
+        raise NotCanonical("text is not UTF-8 JSON") from error
     if not isinstance(value, dict):
-        raise NotCanonical("leaf is not an object")
-    # Pair assertion: what was read must print to exactly what was signed, or two readers could see two leaves.
-    if encode(value) != encoded:
-        raise NotCanonical("leaf is valid JSON in another spelling than RFC 8785")
+        raise NotCanonical("text is not an object")
     return value
 
 
@@ -64,7 +93,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     # JSON readers disagree on which duplicate wins, so one leaf could show an auditor something else than a clerk.
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise NotCanonical("leaf has a duplicate key")
+        raise NotCanonical("text has a duplicate key")
     return found
 
 

@@ -41,6 +41,23 @@ def write(
     replace_file(folder / CHECKPOINT, checkpoint.encode())
 
 
+def read(folder: Path, name: str, bytes_max: int) -> bytes | None:
+    """Return a file of an export, None where it is missing or larger than any that was written."""
+    path = folder / name
+    if not path.is_file() or path.stat().st_size > bytes_max:
+        return None
+    return path.read_bytes()
+
+
+def read_all(folder: Path, name: str, bytes_max: int) -> dict[str, bytes]:
+    """Return the `.json` files of one folder of an export by their stem."""
+    found = {
+        path.stem: read(folder / name, path.name, bytes_max)
+        for path in (folder / name).glob("*.json")
+    }
+    return {stem: content if content is not None else b"" for stem, content in found.items()}
+
+
 def _write(path: Path, content: bytes) -> None:
     if path.exists() and path.read_bytes() == content:
         return
