@@ -7,7 +7,7 @@ closed list fixed by the declaration, and never computed from the data.
 import re
 from datetime import date, timedelta
 
-from policies.dataset import Epoch, Grain
+from policies.dataset import Dataset, Epoch, Grain
 
 EPOCHS_MAX = 1200
 _FORMS = {
@@ -46,6 +46,12 @@ def labels(epoch: Epoch) -> tuple[str, ...]:
     if first is None or last is None:
         return ()
     return tuple(label_of(epoch.grain, number) for number in range(first, last + 1))
+
+
+def declared_epochs(dataset: Dataset) -> tuple[str, ...]:
+    """List every period that any table of the dataset declares, in the order of the tables."""
+    found = [label for table in dataset.tables if table.epoch for label in labels(table.epoch)]
+    return tuple(dict.fromkeys(found))
 
 
 def days(grain: Grain, label: str) -> tuple[date, date]:

@@ -1,7 +1,6 @@
 """Read a Dataset document field by field."""
 
 import re
-from pathlib import PurePosixPath
 
 from policies.dataset import (
     Column,
@@ -200,7 +199,7 @@ def _source(reader: Reader) -> Source | None:
     if not isinstance(reader.raw("source"), Scalar):
         return reader.section("source", _duckdb)
     path = reader.text("source")
-    kind = PurePosixPath(path).suffix.removeprefix(".")
+    kind = path.rpartition(".")[2]
     if kind not in (SourceFormat.CSV, SourceFormat.PARQUET):
         reader.invalid("source", "must end in .csv or .parquet, or be {duckdb: file, table: name}")
         return None
@@ -216,7 +215,7 @@ def _duckdb(reader: Reader) -> Source:
 
 def _relative(reader: Reader, name: str, path: str) -> str:
     # The engine would follow `..`, absolute paths, patterns and URLs to files nobody declared.
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or ".." in parts or _GLOB & set(path):
+    parts = path.split("/")
+    if {"", ".", ".."} & set(parts) or _GLOB & set(path):
         reader.invalid(name, "must be one plain file inside the source folder")
     return path

@@ -16,12 +16,14 @@ _MOMENT = re.compile(_DAY.pattern + _CLOCK + r"([+-]\d{2}:\d{2}|Z)?", re.ASCII)
 def name_fault(name: str) -> str:
     """Return what is wrong with the name of a table or column, or nothing.
 
-    Reason  Names are printed into generated SQL and into messages; names that start with two
-            underscores are the node's own columns.
+    Reason  Names are printed into generated SQL and into messages, and the node keeps columns and
+            tables of its own beside the declared ones.
     """
     if not name.isidentifier() or len(name) > 63:
         return "must be a name of 1 to 63 letters, digits and underscores"
-    return "may not start with `__`; such names are reserved" if name.startswith("__") else ""
+    if name.casefold().startswith(("_ky", "__")):
+        return "may not start with `_ky` or `__`; such names are reserved"
+    return ""
 
 
 def decimal_of(scalar: Scalar) -> Decimal | None:
