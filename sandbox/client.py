@@ -1,0 +1,140 @@
+"""The gateway's one door to the sandbox: plan a question, rehearse the plan, run it, bring data in.
+
+`plan` sees schema and policy. `rehearse` runs the plan in a twin that holds no data. `run` runs it beside the data, once.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from policies.access.model import AccessPolicy
+from policies.catalogue import Catalogue
+from policies.refusals import Refused, Stage
+from policies.terms import PrivacyLoss
+
+from sandbox import wire
+from sandbox.boundary import Diagnosis, DiagnosisCode, Failure, Plan, Release
+from sandbox.compiler.bound import bound
+from sandbox.compiler.check import Asker, check
+from sandbox.compiler.parse import parse
+from sandbox.compiler.plan import plan as make_plan
+from sandbox.compiler.resolve import resolve
+from sandbox.runtimes.base import (
+    Completed,
+    Folders,
+    Limits,
+    NoMounts,
+    Reason,
+    Role,
+    Runtime,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an operator asks, under which policy, of which snapshot, and what it may cost the units."""
+
+    sql: str
+    policy: AccessPolicy
+    catalogue: Catalogue
+    asker: Asker
+    loss: PrivacyLoss
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan and the facts around it that stay outside: names the operator gave, what is touched, what is charged.
+
+    `digest` is the canonical question: equal for equal plans, whatever their spelling and column names.
+    """
+
+    plan: Plan
+    labels: tuple[str, ...]
+    epochs: tuple[str, ...]
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A run without a release. `touched` says that rows may have been read, so the loss stays spent."""
+
+    reason: str
+    touched: bool
+
+
+def plan(question: Question) -> Planned:
+    """Take a question through the five stages.
+
+    Refuses: with the first thing that stands against it; no budget has been touched and no data read.
+    """
+    resolved = resolve(parse(question.sql), question.catalogue)
+    permitted = check(resolved, question.policy, question.catalogue, question.asker)
+    bounded = bound(permitted)
+    made = make_plan(bounded, question.loss)
+    return Planned(
+        plan=made,
+        labels=tuple(output.label for output in resolved.outputs),
+        epochs=bounded.epochs,
+        tables=tuple(dict.fromkeys(t.table.name for t in resolved.tables)),
+        columns=tuple(dict.fromkeys(f"{u.table}.{u.column}" for u in resolved.uses)),
+        digest=wire.digest(made),
+    )
+
+
+def rehearse(made: Plan, max_groups: int, runtime: Runtime, limits: Limits) -> Diagnosis:
+    """Run the plan on an empty and on a generated copy of the schema, where there is no data to be learnt from.
+
+    Refuses: a plan that does not bind, changes a type, raises, or declares more groups than the policy allows.
+    """
+    outcome = runtime.run(Role.TWIN, wire.encode(made), NoMounts(), limits)
+    if not isinstance(outcome, Completed):
+        raise Refused("query_does_not_prepare", Stage.RUN, diagnosis=outcome.reason.value)
+    try:
+        diagnosis = wire.decode_diagnosis(outcome.answer)
+    except wire.WireError:
+        raise Refused("query_does_not_prepare", Stage.RUN, diagnosis="no_answer") from None
+    judge(diagnosis, max_groups)
+    return diagnosis
+
+
+def judge(diagnosis: Diagnosis, max_groups: int) -> None:
+    """Refuse what the twin found wrong."""
+    if diagnosis.code is DiagnosisCode.TOO_MANY_KEYS or diagnosis.keys > max_groups:
+        raise Refused("too_many_groups", Stage.CHECK, groups=diagnosis.keys, limit=max_groups)
+    if diagnosis.code is not DiagnosisCode.READY:
+        raise Refused("query_does_not_prepare", Stage.RUN, diagnosis=diagnosis.code.value)
+
+
+def run(made: Plan, snapshot: Path, runtime: Runtime, limits: Limits) -> Release | Failed:
+    """Run the plan beside the data in a fresh, isolated, single-use worker."""
+    outcome = runtime.run(Role.QUERY, wire.encode(made), Snapshot(snapshot), limits)
+    if not isinstance(outcome, Completed):
+        touched = outcome.reason is not Reason.NOT_STARTED
+        return Failed(outcome.reason.value, touched)
+    try:
+        answer = wire.decode_answer(outcome.answer)
+    except wire.WireError:
+        # bytes that are no release are never looked at again: they could hold anything
+        return Failed("no_answer", touched=True)
+    return Failed(answer.value, touched=True) if isinstance(answer, Failure) else answer
+
+
+def ingest(
+    request: Mapping[str, object], folders: Folders, runtime: Runtime, limits: Limits
+) -> Mapping[str, object]:
+    """Bring files in through an isolated ingest worker.
+
+    The reply says whether it worked, or the code and parameters of a refusal; it names no value and no count. What was
+    dropped and why stands in a report in the holder's own output folder.
+    """
+    outcome = runtime.run(Role.INGEST, json.dumps(request).encode(), folders, limits)
+    if not isinstance(outcome, Completed):
+        return {"ok": False, "code": "ingest_failed", "params": {"reason": outcome.reason.value}}
+    reply = json.loads(outcome.answer)
+    if not isinstance(reply, dict):
+        raise TypeError("an ingest worker answers with one object")
+    return reply
