@@ -35,7 +35,9 @@ _SQL = {
         "查询不是纯 UTF-8 文本；请去掉控制字符和字节序标记",
     ),
     "sql_syntax": Message(
-        400, "the query does not parse near `{near}`; check the syntax", "`{near}` 附近语法有误；请检查语法"
+        400,
+        "the query does not parse near `{near}`; check the syntax",
+        "`{near}` 附近语法有误；请检查语法",
     ),
     "sql_not_a_select": Message(
         400,
@@ -81,7 +83,9 @@ _NAMES = {
         "`{name}` 可能是 {candidates}；请加上表名",
     ),
     "duplicate_alias": Message(
-        400, "`{name}` names two tables; give one of them another alias", "`{name}` 指代了两个表；请改用不同别名"
+        400,
+        "`{name}` names two tables; give one of them another alias",
+        "`{name}` 指代了两个表；请改用不同别名",
     ),
 }
 
@@ -193,7 +197,9 @@ _LOSS = {
         "请写明要消耗的隐私预算：此数据集需要 `{field}`",
     ),
     "loss_not_positive": Message(
-        422, "`{field}` must be a decimal above 0, not `{value}`", "`{field}` 必须是大于 0 的小数，而不是 `{value}`"
+        422,
+        "`{field}` must be a decimal above 0, not `{value}`",
+        "`{field}` 必须是大于 0 的小数，而不是 `{value}`",
     ),
     "loss_per_query_exceeded": Message(
         422,
@@ -223,45 +229,171 @@ _LOSS = {
 }
 
 _DOOR = {
-    "token_missing": Message(401, "send `Authorization: Bearer <token>`; get one from /oauth/token", "请携带 `Authorization: Bearer <token>`；可从 /oauth/token 获取"),
-    "token_invalid": Message(401, "the token is not valid ({why}); get a new one from /oauth/token", "令牌无效（{why}）；请从 /oauth/token 重新获取"),
-    "client_unknown": Message(401, "client id or secret is wrong; check both", "客户端标识或密钥有误；请核对"),
-    "role_not_allowed": Message(403, "this needs the role `{role}`, you have {roles}", "此操作需要角色 `{role}`，您的角色为 {roles}"),
-    "four_eyes_required": Message(403, "`{person}` may not {act} here: {why}; another person must", "`{person}` 不可在此{act}：{why}；须由他人办理"),
-    "approval_out_of_turn": Message(409, "`{document}` is {state}, so it cannot be {act}; allowed now: {allowed}", "`{document}` 处于 {state} 状态，不能 {act}；当前可执行：{allowed}"),
-    "signature_invalid": Message(422, "the signature over `{document}` does not verify under the key `{key}`; sign exactly this version again", "`{document}` 的签名无法用密钥 `{key}` 验证；请对该版本重新签名"),
-    "not_found": Message(404, "nothing here under that name that you may see", "没有您可见的同名资源"),
+    "token_missing": Message(
+        401,
+        "send `Authorization: Bearer <token>`; get one from /oauth/token",
+        "请携带 `Authorization: Bearer <token>`；可从 /oauth/token 获取",
+    ),
+    "token_invalid": Message(
+        401,
+        "the token is not valid ({why}); get a new one from /oauth/token",
+        "令牌无效（{why}）；请从 /oauth/token 重新获取",
+    ),
+    "client_unknown": Message(
+        401, "client id or secret is wrong; check both", "客户端标识或密钥有误；请核对"
+    ),
+    "role_not_allowed": Message(
+        403,
+        "this needs the role `{role}`, you have {roles}",
+        "此操作需要角色 `{role}`，您的角色为 {roles}",
+    ),
+    "four_eyes_required": Message(
+        403,
+        "`{person}` may not {act} here: {why}; another person must",
+        "`{person}` 不可在此{act}：{why}；须由他人办理",
+    ),
+    "approval_out_of_turn": Message(
+        409,
+        "`{document}` is {state}, so it cannot be {act}; allowed now: {allowed}",
+        "`{document}` 处于 {state} 状态，不能 {act}；当前可执行：{allowed}",
+    ),
+    "signature_invalid": Message(
+        422,
+        "the signature over `{document}` does not verify under the key `{key}`; sign exactly this version again",
+        "`{document}` 的签名无法用密钥 `{key}` 验证；请对该版本重新签名",
+    ),
+    "not_found": Message(
+        404, "nothing here under that name that you may see", "没有您可见的同名资源"
+    ),
     "request_invalid": Message(422, "`{pointer}` {problem}", "`{pointer}` {problem}"),
-    "request_too_large": Message(413, "the request is larger than {limit} bytes; shorten it", "请求超过 {limit} 字节；请缩短"),
-    "request_not_json": Message(400, "the body is not UTF-8 JSON; send application/json", "请求体不是 UTF-8 JSON；请发送 application/json"),
-    "idempotency_key_missing": Message(400, "send an `Idempotency-Key` header of 1 to 128 visible characters", "请携带 1 至 128 个可见字符的 `Idempotency-Key` 头"),
-    "idempotency_conflict": Message(409, "this Idempotency-Key was used for another request; use a new one", "该 Idempotency-Key 已用于其他请求；请更换"),
-    "query_failed": Message(500, "the run failed beside the data; the reserved loss is {fate}; the reason stays inside the domain", "运行在数据侧失败；预留的隐私预算{fate}；原因不出域"),
-    "query_in_progress": Message(409, "this request is still running; ask again with the same Idempotency-Key", "该请求仍在运行；请用同一 Idempotency-Key 再次查询"),
-    "isolation_unavailable": Message(503, "no isolation can be had here: {reason}; {cure}", "此处无法提供隔离：{reason}；{cure}"),
-    "insecure_runtime": Message(200, "WARNING: this node runs without isolation (insecure development runtime); never use it with real data", "警告：本节点未启用隔离（不安全的开发运行时）；切勿用于真实数据"),
-    "insecure_runtime_refused": Message(503, "`{policy}` is classified; the insecure development runtime may not serve it; start the node with isolation", "`{policy}` 含有分级数据，不可用不安全的开发运行时；请启用隔离后启动节点"),
-    "internal_error": Message(500, "something went wrong on our side; quote `{operation}` to the holder", "内部错误；请向持有单位提供编号 `{operation}`"),
+    "request_too_large": Message(
+        413, "the request is larger than {limit} bytes; shorten it", "请求超过 {limit} 字节；请缩短"
+    ),
+    "request_not_json": Message(
+        400,
+        "the body is not UTF-8 JSON; send application/json",
+        "请求体不是 UTF-8 JSON；请发送 application/json",
+    ),
+    "idempotency_key_missing": Message(
+        400,
+        "send an `Idempotency-Key` header of 1 to 128 visible characters",
+        "请携带 1 至 128 个可见字符的 `Idempotency-Key` 头",
+    ),
+    "idempotency_conflict": Message(
+        409,
+        "this Idempotency-Key was used for another request; use a new one",
+        "该 Idempotency-Key 已用于其他请求；请更换",
+    ),
+    "query_failed": Message(
+        500,
+        "the run failed beside the data; the reserved loss is {fate}; the reason stays inside the domain",
+        "运行在数据侧失败；预留的隐私预算{fate}；原因不出域",
+    ),
+    "query_in_progress": Message(
+        409,
+        "this request is still running; ask again with the same Idempotency-Key",
+        "该请求仍在运行；请用同一 Idempotency-Key 再次查询",
+    ),
+    "isolation_unavailable": Message(
+        503, "no isolation can be had here: {reason}; {cure}", "此处无法提供隔离：{reason}；{cure}"
+    ),
+    "insecure_runtime": Message(
+        200,
+        "WARNING: this node runs without isolation (insecure development runtime); never use it with real data",
+        "警告：本节点未启用隔离（不安全的开发运行时）；切勿用于真实数据",
+    ),
+    "insecure_runtime_refused": Message(
+        503,
+        "`{policy}` is classified; the insecure development runtime may not serve it; start the node with isolation",
+        "`{policy}` 含有分级数据，不可用不安全的开发运行时；请启用隔离后启动节点",
+    ),
+    "internal_error": Message(
+        500,
+        "something went wrong on our side; quote `{operation}` to the holder",
+        "内部错误；请向持有单位提供编号 `{operation}`",
+    ),
 }
 
 _DOCUMENTS = {
-    "document_not_text": Message(400, "`{path}` is not UTF-8 text; save it as UTF-8", "`{path}` 不是 UTF-8 文本；请另存为 UTF-8"),
-    "document_syntax": Message(400, "`{path}` is not valid YAML: {problem}", "`{path}` 不是有效的 YAML：{problem}"),
-    "document_field_unknown": Message(422, "`{path}`: the field `{field}` is not known here; did you mean {suggestion}", "`{path}`：未知字段 `{field}`；是否为 {suggestion}"),
-    "document_field_missing": Message(422, "`{path}`: the field `{field}` is required; {why}", "`{path}`：缺少字段 `{field}`；{why}"),
-    "document_field_invalid": Message(422, "`{path}`: `{field}` {problem}", "`{path}`：`{field}` {problem}"),
-    "document_too_large": Message(413, "`{path}` is beyond the limit of {limit}; split it", "`{path}` 超过上限 {limit}；请拆分"),
-    "document_feature_refused": Message(422, "`{path}`: {what} is not accepted; write the value out in one plain document", "`{path}`：不接受 {what}；请在单个文档中直接写出取值"),
-    "document_field_repeated": Message(422, "`{path}`: the field `{field}` is written twice; keep one of them", "`{path}`：字段 `{field}` 重复；请只保留一个"),
-    "document_unit_missing": Message(422, "`{path}`: `{table}` names no privacy unit, so nobody's rows in it would be protected; {cure}", "`{path}`：`{table}` 未指明隐私单元，其中的个体将不受保护；{cure}"),
-    "document_unit_ambiguous": Message(422, "`{path}`: a row of `{table}` leads to the unit by {paths}, and only one can be protected; sign the choice with `protected_path: true` under `unit`", "`{path}`：`{table}` 的一行可经 {paths} 到达隐私单元，只能保护其中之一；请在 `unit` 下写明 `protected_path: true`"),
-    "document_provenance_missing": Message(422, "`{path}`: the public table `{table}` does not say where it comes from; state under `provenance` that it is not computed from the private tables", "`{path}`：公开表 `{table}` 未说明来源；请在 `provenance` 中声明其并非由私有表计算得出"),
-    "document_delta_too_large": Message(422, "`{path}`: `delta_total` must be below 1/(10 x {units} declared units); lower it", "`{path}`：`delta_total` 必须小于 1/(10 x {units} 个声明单元)；请调低"),
-    "document_bounds_missing": Message(422, "`{path}`: `{table}.{column}` may be aggregated but has no `bounds`, so one person could move a sum without limit; add `bounds: [low, high]` from public knowledge or remove the use `aggregate`", "`{path}`：`{table}.{column}` 可聚合但没有 `bounds`，单个个体可无限影响结果；请依据公开常识写明 `bounds: [下限, 上限]`，或去掉 `aggregate`"),
-    "document_classification_refused": Message(451, "`{path}`: {what} may not be operated at all; remove it from the policy", "`{path}`：{what} 不得授权运营；请从策略中移除"),
-    "document_fee_refused": Message(422, "`{path}`: the purpose `{purpose}` is of class {purpose_class} and must be free; set `fee: free` or state the class industry", "`{path}`：用途 `{purpose}` 属于 {purpose_class}，不得收费；请写 `fee: free` 或改为 industry 类"),
-    "document_exact_output": Message(422, "`{path}`: the output mode `{mode}` does not exist; only `dp` leaves the domain", "`{path}`：不存在输出方式 `{mode}`；只有 `dp` 结果可以出域"),
-    "document_not_found": Message(404, "`{path}` cannot be read; check the path", "无法读取 `{path}`；请检查路径"),
+    "document_not_text": Message(
+        400,
+        "`{path}` is not UTF-8 text; save it as UTF-8",
+        "`{path}` 不是 UTF-8 文本；请另存为 UTF-8",
+    ),
+    "document_syntax": Message(
+        400, "`{path}` is not valid YAML: {problem}", "`{path}` 不是有效的 YAML：{problem}"
+    ),
+    "document_field_unknown": Message(
+        422,
+        "`{path}`: the field `{field}` is not known here; did you mean {suggestion}",
+        "`{path}`：未知字段 `{field}`；是否为 {suggestion}",
+    ),
+    "document_field_missing": Message(
+        422,
+        "`{path}`: the field `{field}` is required; {why}",
+        "`{path}`：缺少字段 `{field}`；{why}",
+    ),
+    "document_field_invalid": Message(
+        422, "`{path}`: `{field}` {problem}", "`{path}`：`{field}` {problem}"
+    ),
+    "document_too_large": Message(
+        413,
+        "`{path}` is beyond the limit of {limit}; split it",
+        "`{path}` 超过上限 {limit}；请拆分",
+    ),
+    "document_feature_refused": Message(
+        422,
+        "`{path}`: {what} is not accepted; write the value out in one plain document",
+        "`{path}`：不接受 {what}；请在单个文档中直接写出取值",
+    ),
+    "document_field_repeated": Message(
+        422,
+        "`{path}`: the field `{field}` is written twice; keep one of them",
+        "`{path}`：字段 `{field}` 重复；请只保留一个",
+    ),
+    "document_unit_missing": Message(
+        422,
+        "`{path}`: `{table}` names no privacy unit, so nobody's rows in it would be protected; {cure}",
+        "`{path}`：`{table}` 未指明隐私单元，其中的个体将不受保护；{cure}",
+    ),
+    "document_unit_ambiguous": Message(
+        422,
+        "`{path}`: a row of `{table}` leads to the unit by {paths}, and only one can be protected; sign the choice with `protected_path: true` under `unit`",
+        "`{path}`：`{table}` 的一行可经 {paths} 到达隐私单元，只能保护其中之一；请在 `unit` 下写明 `protected_path: true`",
+    ),
+    "document_provenance_missing": Message(
+        422,
+        "`{path}`: the public table `{table}` does not say where it comes from; state under `provenance` that it is not computed from the private tables",
+        "`{path}`：公开表 `{table}` 未说明来源；请在 `provenance` 中声明其并非由私有表计算得出",
+    ),
+    "document_delta_too_large": Message(
+        422,
+        "`{path}`: `delta_total` must be below 1/(10 x {units} declared units); lower it",
+        "`{path}`：`delta_total` 必须小于 1/(10 x {units} 个声明单元)；请调低",
+    ),
+    "document_bounds_missing": Message(
+        422,
+        "`{path}`: `{table}.{column}` may be aggregated but has no `bounds`, so one person could move a sum without limit; add `bounds: [low, high]` from public knowledge or remove the use `aggregate`",
+        "`{path}`：`{table}.{column}` 可聚合但没有 `bounds`，单个个体可无限影响结果；请依据公开常识写明 `bounds: [下限, 上限]`，或去掉 `aggregate`",
+    ),
+    "document_classification_refused": Message(
+        451,
+        "`{path}`: {what} may not be operated at all; remove it from the policy",
+        "`{path}`：{what} 不得授权运营；请从策略中移除",
+    ),
+    "document_fee_refused": Message(
+        422,
+        "`{path}`: the purpose `{purpose}` is of class {purpose_class} and must be free; set `fee: free` or state the class industry",
+        "`{path}`：用途 `{purpose}` 属于 {purpose_class}，不得收费；请写 `fee: free` 或改为 industry 类",
+    ),
+    "document_exact_output": Message(
+        422,
+        "`{path}`: the output mode `{mode}` does not exist; only `dp` leaves the domain",
+        "`{path}`：不存在输出方式 `{mode}`；只有 `dp` 结果可以出域",
+    ),
+    "document_not_found": Message(
+        404, "`{path}` cannot be read; check the path", "无法读取 `{path}`；请检查路径"
+    ),
 }
 
 MESSAGES: Mapping[str, Message] = MappingProxyType(

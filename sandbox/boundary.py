@@ -15,10 +15,14 @@ from policies.terms import Accountant, AggregateName, PrivacyLoss, Scalar, SqlTy
 from sandbox.algebra import Column, Expr, Relation
 
 PLAN_FORMAT = 1
-UNIT_COLUMN = "_ky_unit"  # the dense code of the privacy unit, stored in every private table at ingest
+UNIT_COLUMN = (
+    "_ky_unit"  # the dense code of the privacy unit, stored in every private table at ingest
+)
 
 STEPS_MAX = 2**40  # a row value in fixed-point steps, see docs/proofs/bounded_aggregation.md
-TOTAL_MAX = 2**62  # totals are clamped here before the noise, so i64 noise cannot saturate unnoticed
+TOTAL_MAX = (
+    2**62
+)  # totals are clamped here before the noise, so i64 noise cannot saturate unnoticed
 KEYS_MAX = 20_000  # declared groups in one release: bounds the time noise takes
 
 

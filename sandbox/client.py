@@ -12,7 +12,6 @@ from policies.access.model import AccessPolicy
 from policies.catalogue import Catalogue
 from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
-
 from sandbox import wire
 from sandbox.boundary import Diagnosis, DiagnosisCode, Failure, Plan, Release
 from sandbox.compiler.bound import bound

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from policies.refusals import Position
-from policies.terms import AggregateName, SqlType, TypeKind
 from sqlglot import exp
 
+from policies.refusals import Position
+from policies.terms import AggregateName, SqlType, TypeKind
 from sandbox.algebra import AggregateRef, Call, Expr, KeyRef, Literal, Op
 from sandbox.boundary import SortTerm
 from sandbox.compiler.nodes import AGGREGATE_CLASSES
@@ -54,7 +54,9 @@ class AboveReader(ScalarReader):
         self.scope = scope
         self.rows = RowReader(scope)
         self.aliases: dict[str, exp.Expr] = {
-            node.alias.lower(): node.this for node in tree.expressions if isinstance(node, exp.Alias)
+            node.alias.lower(): node.this
+            for node in tree.expressions
+            if isinstance(node, exp.Alias)
         }
         self.keys = self._read_keys(tree)
         self.aggregates: list[ResolvedAggregate] = []
@@ -103,7 +105,9 @@ class AboveReader(ScalarReader):
         """
         if isinstance(node, AGGREGATE_CLASSES):
             return self._aggregate(node)
-        if not isinstance(node, (exp.Literal, exp.Boolean, exp.Null)) and not _holds_aggregate(node):
+        if not isinstance(node, (exp.Literal, exp.Boolean, exp.Null)) and not _holds_aggregate(
+            node
+        ):
             key = self._as_key(node)
             if key is not None:
                 return key
@@ -182,7 +186,10 @@ class AboveReader(ScalarReader):
         name = _NAMES.get(type(call))
         if name is None:
             raise self.refused(
-                "sql_feature_refused", call, what=quoted(call), cure="put an aggregate before FILTER"
+                "sql_feature_refused",
+                call,
+                what=quoted(call),
+                cure="put an aggregate before FILTER",
             )
         return name, self.rows.read(argument)
 
@@ -190,9 +197,7 @@ class AboveReader(ScalarReader):
         if name in (AggregateName.COUNT, AggregateName.COUNT_DISTINCT) or value is None:
             return BIGINT
         if not is_numeric(value.type):
-            raise self.refused(
-                "sql_type_mismatch", call, what=quoted(call), types=str(value.type)
-            )
+            raise self.refused("sql_type_mismatch", call, what=quoted(call), types=str(value.type))
         if name is AggregateName.AVG or value.type == DOUBLE:
             return DOUBLE
         if is_integer(value.type):

@@ -18,8 +18,8 @@ from sandbox.compiler.types import (
     integer_range,
     integer_type,
     is_integer,
-    is_numeric,
     is_null,
+    is_numeric,
     product_range,
 )
 
@@ -60,9 +60,7 @@ def _sum(op: Op, a: Expr, b: Expr) -> Expr:
     if is_integer(a.type) and is_integer(b.type):
         (a_low, a_high), (b_low, b_high) = integer_range(a), integer_range(b)
         low, high = (
-            (a_low + b_low, a_high + b_high)
-            if op is Op.ADD
-            else (a_low - b_high, a_high - b_low)
+            (a_low + b_low, a_high + b_high) if op is Op.ADD else (a_low - b_high, a_high - b_low)
         )
         return Call(op, (a, b), integer_type(low, high))
     left, right = as_decimal(a), as_decimal(b)

@@ -5,11 +5,11 @@ groups are bounded by declarations; every key has declared values.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil, floor
 
 from policies.refusals import Refused, Stage
 from policies.terms import AggregateName, ContributionBound, SqlType, TypeKind
-
 from sandbox.algebra import (
     Call,
     Column,
@@ -35,7 +35,7 @@ from sandbox.compiler.above import ResolvedAggregate
 from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
-from sandbox.compiler.intervals import Interval, interval
+from sandbox.compiler.intervals import interval
 from sandbox.compiler.keys import declare_key, groups_at_most
 from sandbox.compiler.links import unit_of
 from sandbox.compiler.resolve import ResolvedQuery
@@ -99,9 +99,7 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
 
 def _bounded(spec: MomentSpec, rows_per_group_max: int, groups: int) -> BoundedMoment:
     try:
-        lower, upper = bound_partials(
-            spec.kind, spec.row_lower, spec.row_upper, rows_per_group_max
-        )
+        lower, upper = bound_partials(spec.kind, spec.row_lower, spec.row_upper, rows_per_group_max)
         reach = sensitivity(lower, upper, groups)
     except ValueError:
         raise Refused(
@@ -155,9 +153,7 @@ def _aggregate(
     )
 
 
-def _argument(
-    aggregate: ResolvedAggregate, query: ResolvedQuery, facts: DeclaredFacts
-) -> Argument:
+def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: DeclaredFacts) -> Argument:
     whole = Steps(StepBase.TEN, 0)
     value = aggregate.value
     if aggregate.name is AggregateName.COUNT_DISTINCT:
@@ -174,7 +170,7 @@ def _argument(
             what=_inside(aggregate.words),
             columns=columns or "it",
         )
-    return _stepped(aggregate, value, reach)
+    return _stepped(aggregate, value, reach.low, reach.high)
 
 
 def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr | None:
@@ -185,7 +181,11 @@ def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr |
     value = aggregate.value
     if isinstance(value, Column):
         table = query.tables[value.scan].table
-        if table.unit is not None and table.unit.references is None and table.unit.column == value.name:
+        if (
+            table.unit is not None
+            and table.unit.references is None
+            and table.unit.column == value.name
+        ):
             return None
     raise Refused(
         "sql_feature_refused",
@@ -196,11 +196,12 @@ def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr |
     )
 
 
-def _stepped(aggregate: ResolvedAggregate, value: Expr, reach: Interval) -> Argument:
-    assert reach.low is not None and reach.high is not None  # noqa: PT018
-    steps = _steps(value.type, reach)
+def _stepped(
+    aggregate: ResolvedAggregate, value: Expr, lowest: Fraction, highest: Fraction
+) -> Argument:
+    steps = _steps(value.type, max(abs(lowest), abs(highest)))
     unit = 10**steps.exponent if steps.base is StepBase.TEN else 2**steps.exponent
-    low, high = floor(reach.low * unit), ceil(reach.high * unit)
+    low, high = floor(lowest * unit), ceil(highest * unit)
     if max(abs(low), abs(high)) > STEPS_MAX:
         raise Refused(
             "bounds_too_wide",
@@ -213,14 +214,12 @@ def _stepped(aggregate: ResolvedAggregate, value: Expr, reach: Interval) -> Argu
     return Argument(value, aggregate.condition, steps, low, high)
 
 
-def _steps(kind: SqlType, reach: Interval) -> Steps:
+def _steps(kind: SqlType, reach: Fraction) -> Steps:
     if is_integer(kind):
         return Steps(StepBase.TEN, 0)
     if kind.kind is TypeKind.DECIMAL:
         return Steps(StepBase.TEN, kind.scale)
-    assert reach.low is not None and reach.high is not None  # noqa: PT018
-    magnitude = max(1, ceil(max(abs(reach.low), abs(reach.high))))
-    room = STEPS_MAX // magnitude
+    room = STEPS_MAX // max(1, ceil(reach))
     return Steps(StepBase.TWO, max(0, min(BINARY_STEPS_MAX, room.bit_length() - 1)))
 
 

@@ -8,7 +8,6 @@ from policies.access.model import AccessPolicy
 from policies.access.request import AccessRequest
 from policies.catalogue import Catalogue
 from policies.refusals import Refused
-
 from sandbox.compiler.resolve import ResolvedQuery
 
 
@@ -47,7 +46,7 @@ def check(
         first.stage,
         at=first.at,
         needed_grants=decision.needed_grants,
-        **dict(first.params),  # type: ignore[arg-type]
+        **dict(first.params),
     )
 
 

@@ -8,7 +8,6 @@ from datetime import date, datetime
 
 from policies.dataset import Epoch, Grain
 from policies.terms import TypeKind
-
 from sandbox.algebra import Call, Column, Expr, Literal, Op
 from sandbox.compiler.resolve import ResolvedQuery
 

@@ -9,7 +9,6 @@ from math import isfinite
 from policies.access.model import AccessPolicy, ColumnGrant, ListDomain, RangeDomain, RefDomain
 from policies.catalogue import Catalogue
 from policies.terms import Scalar, TypeKind, ValueBound
-
 from sandbox.algebra import Column
 from sandbox.boundary import ListedValues, ValueSeries
 from sandbox.compiler.intervals import EVERYTHING, Interval

@@ -11,7 +11,6 @@ from math import ceil, floor, isfinite, isqrt
 from types import MappingProxyType
 
 from policies.terms import TypeKind
-
 from sandbox.algebra import Call, Column, Expr, Literal, Op, TimeUnit
 from sandbox.compiler.types import is_integer
 
@@ -149,7 +148,9 @@ def _whole(expr: Call, parts: tuple[Interval, ...]) -> Interval:
 
 def _sqrt(_: Call, parts: tuple[Interval, ...]) -> Interval:
     high = parts[0].high
-    return Interval(Fraction(0), None if high is None or high < 0 else Fraction(isqrt(ceil(high)) + 1))
+    return Interval(
+        Fraction(0), None if high is None or high < 0 else Fraction(isqrt(ceil(high)) + 1)
+    )
 
 
 def _cast(expr: Call, parts: tuple[Interval, ...]) -> Interval:

@@ -8,7 +8,6 @@ from math import ceil, floor, prod
 
 from policies.refusals import Refused, Stage
 from policies.terms import Scalar, TypeKind
-
 from sandbox.algebra import Call, Expr, Literal, Op, columns_of
 from sandbox.boundary import KEYS_MAX, DomainSource, GroupKey, ListedValues, ValueSeries
 from sandbox.compiler.above import ResolvedKey
@@ -108,4 +107,3 @@ def groups_at_most(keys: tuple[GroupKey, ...]) -> int:
     if groups > KEYS_MAX * 16:
         raise Refused("too_many_groups", Stage.BOUND, groups=groups, limit=KEYS_MAX)
     return max(1, groups)
-

@@ -7,7 +7,6 @@ same unit. So every private table must be linked to every other by unit equaliti
 from policies.dataset import Table
 from policies.refusals import Refused, Stage
 from policies.terms import SqlType, TypeKind
-
 from sandbox.algebra import Call, Column, Expr, Op
 from sandbox.boundary import UNIT_COLUMN
 from sandbox.compiler.scope import ScopedTable
@@ -43,9 +42,7 @@ def link_units(
         known, new = found
         linked.append(new)
         waiting.remove(new)
-        equalities.append(
-            Call(Op.EQ, (unit_of(known), unit_of(new)), SqlType(TypeKind.BOOLEAN))
-        )
+        equalities.append(Call(Op.EQ, (unit_of(known), unit_of(new)), SqlType(TypeKind.BOOLEAN)))
     return tuple(equalities)
 
 

@@ -8,11 +8,12 @@ import logging
 from dataclasses import dataclass
 
 import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+
 from policies.refusals import Position, Refused, Stage
 from sandbox.compiler.nodes import ALLOWED, ANONYMOUS
 from sandbox.compiler.places import position, quoted
-from sqlglot import TokenType, exp
-from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 BYTES_MAX = 64 * 1024
 TOKENS_MAX = 4_000
@@ -52,7 +53,9 @@ def parse(text: str) -> ParsedQuery:
         raise Refused("sql_not_a_select", Stage.PARSE, what=what)
     tree = statements[0]
     if not isinstance(tree, exp.Select):
-        raise Refused("sql_not_a_select", Stage.PARSE, at=Position(1, 1), what=_statement_name(tree))
+        raise Refused(
+            "sql_not_a_select", Stage.PARSE, at=Position(1, 1), what=_statement_name(tree)
+        )
     _check_nodes(tree, text)
     return ParsedQuery(text, tree)
 

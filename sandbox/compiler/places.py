@@ -1,16 +1,15 @@
 """Where in the user's text a node stands, and how to quote it back."""
 
-from policies.refusals import Position
 from sqlglot import exp
+
+from policies.refusals import Position
 
 QUOTED_MAX = 80
 
 
 def position(node: exp.Expr, text: str) -> Position | None:
     """Return the place of the first token of `node`, or None where the parser kept none."""
-    starts = [
-        start for part in node.walk() if isinstance(start := part.meta.get("start"), int)
-    ]
+    starts = [start for part in node.walk() if isinstance(start := part.meta.get("start"), int)]
     if not starts:
         return None
     before = text[: min(starts)]

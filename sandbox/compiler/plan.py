@@ -2,7 +2,6 @@
 
 from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
-
 from sandbox.boundary import (
     PLAN_FORMAT,
     Measurement,
@@ -67,9 +66,7 @@ def _check_caps(bounded: BoundedQuery, loss: PrivacyLoss) -> None:
     limit = min(family.loss_per_query_max, budget.per_query_max)
     if loss.primary > limit:
         most = PrivacyLoss(loss.accountant, limit, 0)
-        raise Refused(
-            "loss_per_query_exceeded", Stage.PLAN, asked=amount(loss), limit=amount(most)
-        )
+        raise Refused("loss_per_query_exceeded", Stage.PLAN, asked=amount(loss), limit=amount(most))
 
 
 def _moment(moment: BoundedMoment, share: PrivacyLoss) -> Moment:

@@ -5,13 +5,13 @@ Below the release stand rows, above it noisy values; an expression above may use
 
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from policies.access.model import JoinKind
 from policies.access.request import JoinAsk, UseAsk
 from policies.catalogue import Catalogue
 from policies.refusals import Position, Refused, Stage
 from policies.terms import AggregateName, ColumnUse
-from sqlglot import exp
-
 from sandbox.algebra import Call, Column, Expr, Op
 from sandbox.boundary import SortTerm
 from sandbox.compiler.above import AboveReader, ResolvedAggregate, ResolvedKey, order_terms
@@ -75,12 +75,15 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
         conditions.append(_join(join, scope, rows, catalogue))
     where = _conjuncts(tree.args.get("where"), rows)
     pairs = tuple(
-        pair for c in (*(c for group in conditions for c in group), *where) for pair in equal_columns(c)
+        pair
+        for c in (*(c for group in conditions for c in group), *where)
+        for pair in equal_columns(c)
     )
     links = link_units(tuple(scope.tables), pairs)
     above = AboveReader(scope, tree)
     outputs = tuple(
-        ResolvedOutput(above.read(node.this if isinstance(node, exp.Alias) else node), _label(node)) for node in tree.expressions
+        ResolvedOutput(above.read(node.this if isinstance(node, exp.Alias) else node), _label(node))
+        for node in tree.expressions
     )
     having_node = tree.args.get("having")
     having = convert(above.read(having_node.this), BOOLEAN) if having_node else None
@@ -115,9 +118,7 @@ def _label(node: exp.Expr) -> str:
     return node.alias or (node.name if isinstance(node, exp.Column) else quoted(node))
 
 
-def _join(
-    join: exp.Expr, scope: Scope, rows: RowReader, catalogue: Catalogue
-) -> tuple[Expr, ...]:
+def _join(join: exp.Expr, scope: Scope, rows: RowReader, catalogue: Catalogue) -> tuple[Expr, ...]:
     kind = str(join.args.get("kind") or "").upper()
     if kind not in ("", "INNER", "CROSS"):
         raise scope.refused(
@@ -261,4 +262,3 @@ def _bare(expr: Expr) -> Column | None:
     if isinstance(expr, Call) and expr.op is Op.CAST and isinstance(expr.args[0], Column):
         return expr.args[0]
     return None
-

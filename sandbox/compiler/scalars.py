@@ -6,13 +6,17 @@ everything around it means.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
+
+from sqlglot import exp
 
 from policies.refusals import Refused, Stage
-from policies.terms import SqlType, TypeKind
+from policies.terms import SqlType
 from sandbox.algebra import Call, Expr, Literal, Op, TimeUnit
 from sandbox.compiler import arithmetic, dates
+from sandbox.compiler.conditions import alike, among, case, chain, compare, is_truth
 from sandbox.compiler.places import position, quoted
+from sandbox.compiler.type_names import TYPE_NAMES, named_type
 from sandbox.compiler.types import (
     BIGINT,
     BOOLEAN,
@@ -20,27 +24,11 @@ from sandbox.compiler.types import (
     VARCHAR,
     NoCommonType,
     TooWide,
-    common_type,
     convert,
-    decimal_type,
     is_integer,
 )
-from sqlglot import exp
 
 TEXT_POSITION_MAX = 10**6
-_TYPES: Mapping[str, SqlType] = MappingProxyType(
-    {
-        "BOOLEAN": BOOLEAN,
-        "INT": INTEGER,
-        "BIGINT": BIGINT,
-        "INT128": SqlType(TypeKind.HUGEINT),
-        "DOUBLE": SqlType(TypeKind.DOUBLE),
-        "VARCHAR": VARCHAR,
-        "TEXT": VARCHAR,
-        "DATE": SqlType(TypeKind.DATE),
-        "TIMESTAMP": SqlType(TypeKind.TIMESTAMP),
-    }
-)
 _COMPARISONS: Mapping[type[exp.Expr], Op] = MappingProxyType(
     {exp.EQ: Op.EQ, exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE}
 )
@@ -149,20 +137,21 @@ class ScalarReader:
         reader = _READERS.get(kind)
         if reader is None:
             raise self.refused(
-                "sql_feature_refused", node, what=quoted(node), cure="it has no meaning at this place"
+                "sql_feature_refused",
+                node,
+                what=quoted(node),
+                cure="it has no meaning at this place",
             )
         return reader(self, node)
 
     def _column(self, node: exp.Expr) -> Expr:
-        assert isinstance(node, exp.Column)
-        return self.column(node)
+        return self.column(cast("exp.Column", node))
 
     def _paren(self, node: exp.Expr) -> Expr:
         return self.read(node.this)
 
     def _literal(self, node: exp.Expr) -> Expr:
-        assert isinstance(node, exp.Literal)
-        if node.is_string:
+        if node.args.get("is_string"):
             return Literal(VARCHAR, str(node.this))
         return arithmetic.number_literal(str(node.this))
 
@@ -174,7 +163,7 @@ class ScalarReader:
 
     def _connector(self, node: exp.Expr) -> Expr:
         op = Op.AND if isinstance(node, exp.And) else Op.OR
-        parts = tuple(convert(self.read(part), BOOLEAN) for part in _chain(node))
+        parts = tuple(convert(self.read(part), BOOLEAN) for part in chain(node))
         return Call(op, parts, BOOLEAN)
 
     def _compare(self, op: Op, left: exp.Expr, right: exp.Expr) -> Expr:
@@ -185,9 +174,7 @@ class ScalarReader:
         if isinstance(node.expression, exp.Null):
             return Call(Op.IS_NULL, (subject,), BOOLEAN)
         if isinstance(node.expression, exp.Boolean):
-            wanted = Literal(BOOLEAN, bool(node.expression.this))
-            differs = Call(Op.IS_DISTINCT, (convert(subject, BOOLEAN), wanted), BOOLEAN)
-            return Call(Op.NOT, (differs,), BOOLEAN)
+            return is_truth(subject, bool(node.expression.this))
         raise NoCommonType
 
     def _distinct_from(self, node: exp.Expr) -> Expr:
@@ -210,20 +197,16 @@ class ScalarReader:
                 need="a list of constants",
                 cure="write the values out, or join a table",
             )
-        return self.among(self.read(node.this), items)
-
-    @staticmethod
-    def among(subject: Expr, items: list[Expr]) -> Expr:
-        """Return `subject IN (items)` with one common type."""
-        kind = common_type((subject, *items))
-        return Call(Op.IN, tuple(convert(part, kind) for part in (subject, *items)), BOOLEAN)
+        return among(self.read(node.this), items)
 
     def _case(self, node: exp.Expr) -> Expr:
         subject = self.read(node.this) if node.this else None
         whens, thens = [], []
         for branch in node.args["ifs"]:
             when = self.read(branch.this)
-            whens.append(convert(when, BOOLEAN) if subject is None else compare(Op.EQ, subject, when))
+            whens.append(
+                convert(when, BOOLEAN) if subject is None else compare(Op.EQ, subject, when)
+            )
             thens.append(self.read(branch.args["true"]))
         default = node.args.get("default")
         return case(whens, thens, self.read(default) if default is not None else None)
@@ -237,11 +220,8 @@ class ScalarReader:
         )
 
     def _alike(self, node: exp.Expr) -> Expr:
-        op = _ALIKE[type(node)]
         parts = (node.this, *(node.expressions or [node.expression]))
-        exprs = tuple(self.read(part) for part in parts)
-        kind = common_type(exprs)
-        return Call(op, tuple(convert(e, kind) for e in exprs), kind)
+        return alike(_ALIKE[type(node)], tuple(self.read(part) for part in parts))
 
     def _round(self, node: exp.Expr) -> Expr:
         digits = node.args.get("decimals")
@@ -256,20 +236,17 @@ class ScalarReader:
             return convert(subject, target)
         return Call(Op.CAST, (subject,), target) if subject.type != target else subject
 
-    def _data_type(self, node: exp.Expr, cast: exp.Expr) -> SqlType:
-        name = node.this.value if isinstance(node, exp.DataType) else ""
-        if name == "DECIMAL":
-            sizes = [self._whole_constant(part.this, cast) for part in node.expressions]
-            return decimal_type(*(sizes + [0])[:2]) if sizes else decimal_type(18, 3)
-        known = _TYPES.get(str(name))
-        if known is None or node.expressions:
+    def _data_type(self, node: exp.Expr, cast_node: exp.Expr) -> SqlType:
+        sizes = [self._whole_constant(part.this, cast_node) for part in node.expressions]
+        found = named_type(str(node.this.value), tuple(sizes))
+        if found is None:
             raise self.refused(
                 "sql_feature_refused",
-                cast,
+                cast_node,
                 what=node.sql(dialect="duckdb"),
-                cure=f"cast to one of {', '.join(sorted(str(t) for t in set(_TYPES.values())))}, DECIMAL",
+                cure=f"cast to one of {TYPE_NAMES}",
             )
-        return known
+        return found
 
     def _substring(self, node: exp.Expr) -> Expr:
         start, length = node.args.get("start"), node.args.get("length")
@@ -293,7 +270,7 @@ class ScalarReader:
     def _join_text(self, node: exp.Expr) -> Expr:
         parts = (text(self.read(node.this)), text(self.read(node.expression)))
         if all(isinstance(part, Literal) and part.value is not None for part in parts):
-            return Literal(VARCHAR, "".join(str(part.value) for part in parts))  # type: ignore[union-attr]
+            return Literal(VARCHAR, "".join(str(p.value) for p in parts if isinstance(p, Literal)))
         return Call(Op.CONCAT, parts, VARCHAR)
 
     def _constant_text(self, op: Op, node: exp.Expr) -> Expr:
@@ -351,7 +328,11 @@ class ScalarReader:
         if isinstance(value, Literal) and isinstance(value.value, str):
             value = arithmetic.number_literal(value.value) if value.value.isdecimal() else value
         number = value.value if isinstance(value, Literal) else None
-        if not isinstance(number, int) or abs(number) > TEXT_POSITION_MAX or not is_integer(value.type):
+        if (
+            not isinstance(number, int)
+            or abs(number) > TEXT_POSITION_MAX
+            or not is_integer(value.type)
+        ):
             raise self.refused(
                 "sql_argument_refused",
                 around,
@@ -360,36 +341,6 @@ class ScalarReader:
                 cure="write the number out",
             )
         return number
-
-
-def _chain(node: exp.Expr) -> list[exp.Expr]:
-    parts: list[exp.Expr] = []
-    pending = [node]
-    while pending:
-        part = pending.pop()
-        if type(part) is type(node):
-            pending += [part.expression, part.this]
-        else:
-            parts.append(part)
-    return parts
-
-
-def compare(op: Op, left: Expr, right: Expr) -> Expr:
-    """Return a comparison of two expressions in their common type."""
-    kind = common_type((left, right))
-    return Call(op, (convert(left, kind), convert(right, kind)), BOOLEAN)
-
-
-def case(whens: list[Expr], thens: list[Expr], default: Expr | None) -> Expr:
-    """Return CASE with all results in one common type."""
-    results = (*thens, default) if default is not None else tuple(thens)
-    kind = common_type(results)
-    args: list[Expr] = []
-    for when, then in zip(whens, thens, strict=True):
-        args += [when, convert(then, kind)]
-    if default is not None:
-        args.append(convert(default, kind))
-    return Call(Op.CASE, tuple(args), kind)
 
 
 _ALIKE: Mapping[type[exp.Expr], Op] = MappingProxyType(
@@ -401,9 +352,7 @@ _ALIKE: Mapping[type[exp.Expr], Op] = MappingProxyType(
     }
 )
 
-_READERS: Mapping[
-    type[exp.Expr], Callable[[ScalarReader, exp.Expr], Expr]
-] = MappingProxyType(
+_READERS: Mapping[type[exp.Expr], Callable[[ScalarReader, exp.Expr], Expr]] = MappingProxyType(
     {
         exp.Column: ScalarReader._column,
         exp.Paren: ScalarReader._paren,

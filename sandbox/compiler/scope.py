@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlglot import exp
+
 from policies.catalogue import Catalogue
 from policies.dataset import Table
 from policies.refusals import Position, Refused, Stage
-from sqlglot import exp
-
 from sandbox.algebra import Column, Expr
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scalars import ScalarReader

@@ -1,7 +1,6 @@
 """Which column is used for what: the facts a policy judges."""
 
 from policies.terms import ColumnUse
-
 from sandbox.algebra import Call, Column, Expr, Op, columns_of
 
 _CONDITIONS = frozenset(
