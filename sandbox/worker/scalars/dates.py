@@ -1,0 +1,81 @@
+"""Dates and times, held within the years 1 to 9999: beyond them lie infinity, garbage and errors."""
+
+from collections.abc import Set
+
+from policies.terms import SqlType
+from sandbox.algebra import Call, TimeUnit
+from sandbox.worker.scalars.rendering import (
+    Rendering,
+    arity,
+    cast_text,
+    constant_integer,
+    number,
+    typed,
+)
+from sandbox.worker.sql_types import BIGINT, DATE, TIMESTAMP, NotRenderable, meet
+
+_UNITS = frozenset(TimeUnit) - {TimeUnit.DAYOFWEEK, TimeUnit.DAYOFYEAR}
+# Moved this far, every date of the years 1 to 9999 leaves them, and is still far from the engine's own limits.
+_SHIFT_MAX = {
+    TimeUnit.YEAR: 10_000,
+    TimeUnit.QUARTER: 40_000,
+    TimeUnit.MONTH: 120_000,
+    TimeUnit.WEEK: 530_000,
+    TimeUnit.DAY: 3_700_000,
+    TimeUnit.HOUR: 89_000_000,
+    TimeUnit.MINUTE: 5_300_000_000,
+    TimeUnit.SECOND: 320_000_000_000,
+}
+_YEARS = {
+    DATE: "DATE '0001-01-01' AND DATE '9999-12-31'",
+    TIMESTAMP: "TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'",
+}
+
+
+def date_trunc(rendering: Rendering, call: Call) -> str:
+    """Render date_trunc; a TIMESTAMP even of a DATE, as DuckDB 2 has it."""
+    typed(call, TIMESTAMP)
+    (arg,) = arity(call, 1)
+    text = rendering.render(arg)
+    return _held(text, arg.type, f"date_trunc('{_unit(call, _UNITS)}', {text})")
+
+
+def date_part(rendering: Rendering, call: Call) -> str:
+    """Render date_part."""
+    (arg,) = arity(call, 1)
+    text = rendering.render(arg)
+    part = _held(text, arg.type, f"date_part('{_unit(call, frozenset(TimeUnit))}', {text})")
+    return cast_text(part, BIGINT, number(call).type)
+
+
+def date_diff(rendering: Rendering, call: Call) -> str:
+    """Render date_diff: boundaries of the unit crossed from the first to the second date."""
+    args = arity(call, 2)
+    type_ = meet(args)
+    first, second = rendering.together(args)
+    text = f"date_diff('{_unit(call, _UNITS)}', {first}, {second})"
+    return cast_text(_held(first, type_, _held(second, type_, text)), BIGINT, number(call).type)
+
+
+def date_add(rendering: Rendering, call: Call) -> str:
+    """Render a date moved by a constant number of units; a TIMESTAMP unless the node is a DATE."""
+    date, count = arity(call, 2)
+    unit = _unit(call, _SHIFT_MAX.keys())
+    shift = constant_integer(count, _SHIFT_MAX[TimeUnit(unit)])
+    text = rendering.render(date)
+    moved = _held(text, date.type, f"({text} + INTERVAL ({shift}) {unit})")
+    if call.type not in (DATE, TIMESTAMP):
+        raise NotRenderable("a moved date is a date or a timestamp")
+    return cast_text(_held(moved, TIMESTAMP, moved), TIMESTAMP, call.type)
+
+
+def _held(text: str, type_: SqlType, result: str) -> str:
+    if type_ not in _YEARS:
+        raise NotRenderable("a date or a timestamp is needed")
+    return f"(CASE WHEN {text} BETWEEN {_YEARS[type_]} THEN {result} END)"
+
+
+def _unit(call: Call, allowed: Set[TimeUnit]) -> str:
+    if call.unit is None or call.unit not in allowed:
+        raise NotRenderable(f"`{call.op}` has no such unit of time")
+    return call.unit.value
