@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from policies.access.check import check_policy
+from policies.access.fit import fit
 from policies.access.model import AccessPolicy
 from policies.check_dataset import check_dataset
 from policies.dataset import Dataset
@@ -91,6 +92,15 @@ def lint(text: str | bytes, path: str) -> tuple[Finding, ...]:
         params = tuple(refused.params.items())
         return (Finding(refused.code, refused.stage, refused.at, params, ()),)
     report, _ = _read(node, path, None)
+    return report.in_order()
+
+
+def misfits(text: str | bytes, path: str, dataset: Dataset) -> tuple[Finding, ...]:
+    """Return every way in which a policy does not fit a dataset, at the place it is written."""
+    node = load_yaml(text, path)
+    report, policy = _read(node, path, "AccessPolicy")
+    report.raise_first()
+    report.add_problems(fit(cast("AccessPolicy", policy), dataset), node)
     return report.in_order()
 
 

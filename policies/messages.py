@@ -254,7 +254,7 @@ _DOOR = {
     ),
     "approval_out_of_turn": Message(
         409,
-        "`{document}` is {state}, so it cannot be {act}; allowed now: {allowed}",
+        "`{document}` is {state}, so `{act}` is out of turn; allowed now: {allowed}",
         "`{document}` 处于 {state} 状态，不能 {act}；当前可执行：{allowed}",
     ),
     "signature_invalid": Message(
