@@ -6,7 +6,8 @@ understood narrows nothing, so the charge can only be too high.
 
 from datetime import date, datetime
 
-from policies.dataset import Epoch, Grain
+from policies.dataset import Epoch
+from policies.epochs import days, labels
 from policies.terms import TypeKind
 from sandbox.algebra import Call, Column, Expr, Literal, Op
 from sandbox.compiler.resolve import ResolvedQuery
@@ -24,36 +25,20 @@ def epochs_touched(query: ResolvedQuery) -> tuple[str, ...]:
         if epoch is None:
             found.add(ALWAYS)
             continue
-        first, last = epoch.first, epoch.last
+        first, last = date.min, date.max
         for condition in query.where:
             low, high = _days(condition, table.index, epoch.column)
-            if low is not None:
-                first = max(first, label(low, epoch.grain))
-            if high is not None:
-                last = min(last, label(high, epoch.grain))
-        found.update(_labels(epoch, first, last))
+            first = first if low is None else max(first, low)
+            last = last if high is None else min(last, high)
+        inside = [name for name in labels(epoch) if _overlaps(epoch, name, first, last)]
+        # an empty range still charges one epoch: the query does run
+        found.update(inside or labels(epoch)[:1])
     return tuple(sorted(found))
 
 
-def label(day: date, grain: Grain) -> str:
-    """Return the epoch a day lies in: `2024`, `2024-Q1` or `2024-03`. Labels of one grain sort by time."""
-    if grain is Grain.YEAR:
-        return f"{day.year:04d}"
-    if grain is Grain.QUARTER:
-        return f"{day.year:04d}-Q{(day.month + 2) // 3}"
-    return f"{day.year:04d}-{day.month:02d}"
-
-
-def _labels(epoch: Epoch, first: str, last: str) -> list[str]:
-    """List the labels from first to last. An empty range still charges one epoch: the query does run."""
-    current = date(int(epoch.first[:4]), 1, 1)
-    labels: list[str] = []
-    while (name := label(current, epoch.grain)) <= epoch.last:
-        if first <= name <= last and name >= epoch.first and name not in labels:
-            labels.append(name)
-        months = current.month
-        current = date(current.year + months // 12, months % 12 + 1, 1)
-    return labels or [epoch.first]
+def _overlaps(epoch: Epoch, name: str, first: date, last: date) -> bool:
+    begins, ends = days(epoch.grain, name)
+    return begins <= last and first <= ends
 
 
 def _days(condition: Expr, scan: int, column: str) -> tuple[date | None, date | None]:

@@ -197,8 +197,7 @@ def _least(expr: Call, parts: tuple[Interval, ...]) -> Interval:
     # NULLs are skipped, so only a constant certainly takes part
     sure = [p.high for p, a in zip(parts, expr.args, strict=True) if _is_constant(a)]
     hull = _hull(parts)
-    high = min((h for h in sure if h is not None), default=hull.high)
-    return Interval(hull.low, high if hull.high is None else min(high or hull.high, hull.high))
+    return Interval(hull.low, min((h for h in (*sure, hull.high) if h is not None), default=None))
 
 
 def _greatest(expr: Call, parts: tuple[Interval, ...]) -> Interval:

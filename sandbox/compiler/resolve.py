@@ -15,10 +15,10 @@ from policies.terms import AggregateName, ColumnUse
 from sandbox.algebra import Call, Column, Expr, Op
 from sandbox.boundary import SortTerm
 from sandbox.compiler.above import AboveReader, ResolvedAggregate, ResolvedKey, order_terms
+from sandbox.compiler.conditions import compare
 from sandbox.compiler.links import link_units
 from sandbox.compiler.parse import ParsedQuery
 from sandbox.compiler.places import position, quoted
-from sandbox.compiler.scalars import compare
 from sandbox.compiler.scope import RowReader, Scope, ScopedTable
 from sandbox.compiler.types import BOOLEAN, NoCommonType, TooWide, convert
 from sandbox.compiler.uses import aggregate_uses, predicate_uses, uses_of

@@ -15,6 +15,7 @@ from policies.terms import SqlType
 from sandbox.algebra import Call, Expr, Literal, Op, TimeUnit
 from sandbox.compiler import arithmetic, dates
 from sandbox.compiler.conditions import alike, among, case, chain, compare, is_truth
+from sandbox.compiler.patterns import PATTERN_RUNS_MAX, is_cheap_pattern
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.type_names import TYPE_NAMES, named_type
 from sandbox.compiler.types import (
@@ -282,6 +283,14 @@ class ScalarReader:
                 name=op.value,
                 need="a constant pattern",
                 cure="write the text out; a pattern taken from a row could raise",
+            )
+        if op in (Op.LIKE, Op.ILIKE) and not is_cheap_pattern(pattern.value):
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name=op.value,
+                need="a pattern with few wildcards",
+                cure=f"use at most {PATTERN_RUNS_MAX} `%`, or 2 beside `_`",
             )
         found = Call(op, (text(self.read(node.this)), pattern), BOOLEAN)
         return Call(Op.NOT, (found,), BOOLEAN) if node.args.get("negate") else found

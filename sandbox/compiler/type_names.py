@@ -16,7 +16,7 @@ _TYPES: Mapping[str, SqlType] = MappingProxyType(
         "VARCHAR": SqlType(TypeKind.VARCHAR),
         "TEXT": SqlType(TypeKind.VARCHAR),
         "DATE": SqlType(TypeKind.DATE),
-        "TIMESTAMP": SqlType(TypeKind.TIMESTAMP),
+        "TIMESTAMPNTZ": SqlType(TypeKind.TIMESTAMP),
     }
 )
 
