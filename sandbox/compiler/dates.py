@@ -1,8 +1,5 @@
 """Days and instants on typed expressions. Units of time are constants; amounts that shift a date are constants too."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from policies.terms import TypeKind
 from sandbox.algebra import Call, Expr, Literal, Op, TimeUnit
 from sandbox.compiler import arithmetic
@@ -10,11 +7,6 @@ from sandbox.compiler.types import BIGINT, DATE, TIMESTAMP, NoCommonType, consta
 
 SHIFT_MAX = 1_000_000  # days, months …: beyond it every result would be outside the years 1 to 9999
 
-UNITS: Mapping[str, TimeUnit] = MappingProxyType(
-    {unit.value: unit for unit in TimeUnit}
-    | {f"{unit.value}s": unit for unit in TimeUnit if not unit.value.startswith("dayof")}
-    | {"dow": TimeUnit.DAYOFWEEK, "doy": TimeUnit.DAYOFYEAR, "dayofmonth": TimeUnit.DAY}
-)
 _ONLY_PARTS = frozenset({TimeUnit.DAYOFWEEK, TimeUnit.DAYOFYEAR})
 _OF_DAY = frozenset({TimeUnit.HOUR, TimeUnit.MINUTE, TimeUnit.SECOND})
 

@@ -17,6 +17,7 @@ from sandbox.compiler import arithmetic, dates
 from sandbox.compiler.conditions import alike, among, case, chain, compare, is_truth
 from sandbox.compiler.patterns import PATTERN_RUNS_MAX, is_cheap_pattern
 from sandbox.compiler.places import position, quoted
+from sandbox.compiler.time_words import PARTS, UNITS
 from sandbox.compiler.type_names import TYPE_NAMES, named_type
 from sandbox.compiler.types import (
     BIGINT,
@@ -25,6 +26,7 @@ from sandbox.compiler.types import (
     VARCHAR,
     NoCommonType,
     TooWide,
+    UnreadableConstant,
     convert,
     is_integer,
 )
@@ -32,20 +34,6 @@ from sandbox.compiler.types import (
 TEXT_POSITION_MAX = 10**6
 _COMPARISONS: Mapping[type[exp.Expr], Op] = MappingProxyType(
     {exp.EQ: Op.EQ, exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE}
-)
-_PARTS: Mapping[type[exp.Expr], TimeUnit] = MappingProxyType(
-    {
-        exp.Year: TimeUnit.YEAR,
-        exp.Quarter: TimeUnit.QUARTER,
-        exp.Month: TimeUnit.MONTH,
-        exp.Week: TimeUnit.WEEK,
-        exp.Day: TimeUnit.DAY,
-        exp.DayOfMonth: TimeUnit.DAY,
-        exp.DayOfWeek: TimeUnit.DAYOFWEEK,
-        exp.DayOfYear: TimeUnit.DAYOFYEAR,
-        exp.Hour: TimeUnit.HOUR,
-        exp.Minute: TimeUnit.MINUTE,
-    }
 )
 _TWO_SIDED: Mapping[type[exp.Expr], Callable[[Expr, Expr], Expr]] = MappingProxyType(
     {
@@ -113,6 +101,14 @@ class ScalarReader:
         """
         try:
             return self._read(node)
+        except UnreadableConstant as error:
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name=str(error.value)[:40],
+                need=f"a constant that reads as {error.target}",
+                cure="correct the constant, or cast the other side",
+            ) from None
         except NoCommonType:
             operands = ", ".join(quoted(part) for part in node.iter_expressions())
             raise self.refused(
@@ -133,8 +129,8 @@ class ScalarReader:
             return self._compare(_COMPARISONS[kind], node.this, node.expression)
         if kind in _CONSTANT_TEXT:
             return self._constant_text(_CONSTANT_TEXT[kind], node)
-        if kind in _PARTS:
-            return dates.part(_PARTS[kind], self.read(node.this))
+        if kind in PARTS:
+            return dates.part(PARTS[kind], self.read(node.this))
         reader = _READERS.get(kind)
         if reader is None:
             raise self.refused(
@@ -321,14 +317,14 @@ class ScalarReader:
 
     def _unit(self, node: exp.Expr | None, around: exp.Expr) -> TimeUnit:
         word = str(node.this).lower() if isinstance(node, (exp.Var, exp.Literal)) else ""
-        unit = dates.UNITS.get(word)
+        unit = UNITS.get(word)
         if unit is None:
             raise self.refused(
                 "sql_argument_refused",
                 around,
                 name=quoted(around),
                 need="a constant unit of time",
-                cure=f"use one of {', '.join(sorted(set(dates.UNITS.values())))}",
+                cure=f"use one of {', '.join(sorted(set(UNITS.values())))}",
             )
         return unit
 

@@ -6,7 +6,7 @@ DuckDB converts silently and raises on the first value that does not fit. Here e
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Call, Expr, Literal, Op
@@ -30,6 +30,15 @@ DECIMAL_DIGITS_MAX = 38
 
 class NoCommonType(Exception):
     """Two types that cannot be compared or mixed."""
+
+
+class UnreadableConstant(NoCommonType):
+    """A constant that does not read as the type its neighbour has."""
+
+    def __init__(self, value: Scalar, target: SqlType) -> None:
+        super().__init__()
+        self.value = value
+        self.target = target
 
 
 class TooWide(Exception):
@@ -165,14 +174,14 @@ def convert(expr: Expr, target: SqlType) -> Expr:
 def constant_as(value: Scalar, target: SqlType) -> Scalar:
     """Read a constant as a value of `target`, exactly.
 
-    Refuses: a text that is not such a value, a number that does not fit (`NoCommonType`).
+    Refuses: a text that is not such a value, a number that does not fit (`UnreadableConstant`).
     """
     if value is None:
         return None
     try:
         return _READERS[target.kind](value, target)
-    except (ValueError, TypeError, ArithmeticError, InvalidOperation):
-        raise NoCommonType from None
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        raise UnreadableConstant(value, target) from None
 
 
 def _read_boolean(value: Scalar, _: SqlType) -> bool:
