@@ -105,6 +105,8 @@ class AboveReader(ScalarReader):
         """
         if isinstance(node, AGGREGATE_CLASSES):
             return self._aggregate(node)
+        if isinstance(node, exp.Star):
+            raise self.refused("not_aggregated", node, what="*")
         if not isinstance(node, (exp.Literal, exp.Boolean, exp.Null)) and not _holds_aggregate(
             node
         ):
