@@ -8,14 +8,15 @@ import os
 import select
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
+from typing import IO
 
 from sandbox.channel import (
     HEADER_BYTES,
     READY,
     REQUEST_BYTES_MAX,
     Exit,
+    Isolation,
     Orders,
     Role,
     Step,
@@ -35,11 +36,12 @@ _REAP_S = 2.0
 _ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC"}
 
 
-@dataclass(frozen=True, slots=True)
 class _Ended(Exception):
     """The conversation is over for a reason that the process's exit status may still refine."""
 
-    reason: Reason
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def converse(command: Sequence[str], orders: Orders, request: bytes) -> Outcome:
@@ -47,35 +49,48 @@ def converse(command: Sequence[str], orders: Orders, request: bytes) -> Outcome:
     if len(request) > REQUEST_BYTES_MAX:
         raise ValueError(f"a request holds at most {REQUEST_BYTES_MAX} bytes")
     deadline = monotonic() + orders.limits.deadline_s
-    process = subprocess.Popen(  # noqa: S603  # a fixed command of our own, no shell
+    try:
+        process = _start(command, orders)
+    except OSError as refused:  # no such program, no process or memory left
+        return Died(Reason.NOT_STARTED, f"start: {refused}")
+    talk = _Talk(process, deadline)
+    try:
+        ready, answer = _exchange(talk, orders, request)
+        over = not isinstance(answer, Reason) or answer is Reason.NO_ANSWER
+        status = talk.end_alone() if over else talk.end_now()
+        return _outcome(answer, ready, status, "" if ready else talk.complaint())
+    finally:
+        talk.close()
+
+
+def _start(command: Sequence[str], orders: Orders) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  # a fixed command of our own, no shell
         list(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        # Shut before READY in confinement, so what it holds is about the machine. A developer sees it as it comes.
+        stderr=None if orders.isolation is Isolation.NONE else subprocess.PIPE,
         bufsize=0,
         env=_ENVIRONMENT,
         cwd="/",
         start_new_session=True,
     )
-    talk = _Talk(process, deadline)
-    answer: bytes | Reason
+
+
+def _exchange(talk: "_Talk", orders: Orders, request: bytes) -> tuple[bool, bytes | Reason]:
+    """Return whether the worker stood confined, and its answer or the reason why there is none."""
     ready = False
     try:
-        try:
-            talk.send(frame(encode_orders(orders)))
-            ready = talk.receive(len(READY)) == READY
-            if ready:
-                talk.send(frame(request))
-                answer = talk.receive(_answer_bytes_max(orders))
-                talk.expect_end()
-            else:
-                answer = Reason.NO_ANSWER
-        except _Ended as ended:
-            answer = ended.reason
-        status = talk.end(asked=isinstance(answer, Reason) and answer is not Reason.NO_ANSWER)
-        return _outcome(answer, ready, status, "" if ready else talk.complaint())
-    finally:
-        talk.close()
+        talk.send(frame(encode_orders(orders)))
+        ready = talk.receive(len(READY)) == READY
+        if not ready:
+            return False, Reason.NO_ANSWER
+        talk.send(frame(request))
+        answer = talk.receive(_answer_bytes_max(orders))
+        talk.expect_end()
+    except _Ended as ended:
+        return ready, ended.reason
+    return ready, answer
 
 
 def _answer_bytes_max(orders: Orders) -> int:
@@ -88,14 +103,19 @@ class _Talk:
     """One process and its three pipes."""
 
     def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("a worker is started with both its pipes")
         self._process = process
         self._deadline = deadline
         self._to_worker = process.stdin
         self._from_worker = process.stdout
         self._complaints = process.stderr
-        for pipe in (self._to_worker, self._from_worker, self._complaints):
+        for pipe in self._pipes():
             os.set_blocking(pipe.fileno(), False)
+
+    def _pipes(self) -> tuple[IO[bytes], ...]:
+        pipes = (self._to_worker, self._from_worker)
+        return pipes if self._complaints is None else (*pipes, self._complaints)
 
     def _wait(self, descriptor: int, event: int) -> None:
         left = self._deadline - monotonic()
@@ -141,14 +161,16 @@ class _Talk:
         if self._read(1):
             raise _Ended(Reason.TOO_LARGE)
 
-    def end(self, asked: bool) -> int:
-        """Wait for the end, or bring it about; return the exit status with 128 + n for signal n."""
-        if not asked:
-            try:
-                return _status(self._process.wait(max(0.0, self._deadline - monotonic()) + 0.1))
-            except subprocess.TimeoutExpired:
-                pass
-        self._to_worker.close()  # the lifeline: the first process kills the worker, reaps it and ends
+    def end_alone(self) -> int:
+        """Wait until the deadline for a worker that has said what it had to say; then end it. Return the exit status."""
+        try:
+            return _status(self._process.wait(max(0.0, self._deadline - monotonic()) + 0.1))
+        except subprocess.TimeoutExpired:
+            return self.end_now()
+
+    def end_now(self) -> int:
+        """Hang up: the first process kills the worker, reaps it and ends. Return the exit status."""
+        self._to_worker.close()
         try:
             return _status(self._process.wait(_REAP_S))
         except subprocess.TimeoutExpired:
@@ -157,6 +179,8 @@ class _Talk:
 
     def complaint(self) -> str:
         """Read what was said on the standard error stream, which is shut before READY."""
+        if self._complaints is None:
+            return ""
         try:
             said = os.read(self._complaints.fileno(), _CHUNK)
         except BlockingIOError:
@@ -165,7 +189,7 @@ class _Talk:
 
     def close(self) -> None:
         """Let go of everything, whatever happened before."""
-        for pipe in (self._to_worker, self._from_worker, self._complaints):
+        for pipe in self._pipes():
             pipe.close()
         if self._process.poll() is None:
             self._process.kill()

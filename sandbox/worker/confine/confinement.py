@@ -99,7 +99,8 @@ def _taking(step: Step) -> Iterator[None]:
 
 def _stay_outside(orders: Orders) -> Inside:
     """Obey a runtime that ordered no isolation at all; only `insecure_dev` does, and its name says so everywhere."""
-    _keep_two_descriptors()
+    _move_pipes()
+    os.dup2(_STDERR, _STDOUT)  # what a developer prints is no part of the answer
     write_frame(RESPONSE_FD, READY)
     return Inside(
         snapshot=orders.snapshot,
@@ -246,14 +247,17 @@ def _drop_privileges(worker: _Worker) -> None:
         os._exit(Exit.LIFELINE_LOST)
 
 
+def _move_pipes() -> None:
+    os.dup2(_STDIN, REQUEST_FD, inheritable=False)
+    os.dup2(_STDOUT, RESPONSE_FD, inheritable=False)
+
+
 def _keep_two_descriptors() -> None:
     """Keep one pipe to read and one to write; the standard streams read nothing and take nothing.
 
-    DuckDB draws a progress bar, allocators print complaints: whatever is written to a standard stream here may hold
-    data.
+    DuckDB draws a progress bar, allocators print complaints: what is written to a standard stream here may hold data.
     """
-    os.dup2(_STDIN, REQUEST_FD, inheritable=False)
-    os.dup2(_STDOUT, RESPONSE_FD, inheritable=False)
+    _move_pipes()
     os.closerange(RESPONSE_FD + 1, 1 << 20)
     dead_end, other_end = os.pipe()
     os.close(other_end)

@@ -1,0 +1,54 @@
+"""Every runtime keeps what it claims, against code that tries; and what it does not claim, the same code breaks."""
+
+import dataclasses
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+from sandbox.channel import Limits, Role
+from sandbox.runtimes.base import Claims, Completed, Snapshot
+from sandbox.runtimes.list import RUNTIMES
+from tests.isolation.attacks import ATTACKS, Attack
+from tests.isolation.prison import MIB, PRISONS, run
+
+TIGHT = Limits(memory_bytes=1024 * MIB, cpu_s=2, deadline_s=10.0, output_bytes_max=64 * 1024)
+TRIED_ELSEWHERE = {"dies_with_parent"}  # test_ends.py: it takes a parent to kill
+
+
+def got_through(runtime: str, attack: Attack, folder: Path) -> bool:
+    file = folder / "snapshot.duckdb"
+    file.write_bytes(b"rows" * 25)
+    file.chmod(0o444)
+    role, mounts = (Role.QUERY, Snapshot(file)) if attack.on_snapshot else (Role.TWIN, None)
+    outcome = run(PRISONS[runtime], attack.code, role, mounts, TIGHT)
+    untouched = file.exists() and file.read_bytes() == b"rows" * 25
+    assert untouched or attack.on_snapshot
+    return outcome == Completed(b"True") or not untouched
+
+
+def test_every_runtime_is_attacked_with_its_own_claims():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # insecure_dev announces itself
+        shipped = {name: make().claims for name, make in RUNTIMES.items()}
+    assert shipped == {name: prison.claims for name, prison in PRISONS.items()}
+
+
+def test_every_claim_is_attacked():
+    claims = {field.name for field in dataclasses.fields(Claims)}
+    assert {attack.claim for attack in ATTACKS} | TRIED_ELSEWHERE == claims
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: f"{attack.claim}-{attack.name}")
+@pytest.mark.parametrize("runtime", sorted(PRISONS))
+def test_a_claim_holds_and_its_attack_has_power(runtime, attack, tmp_path):
+    claimed = getattr(PRISONS[runtime].claims, attack.claim)
+    if not claimed and attack.as_root and os.geteuid() != 0:
+        pytest.skip("the unconfined twin of this attack needs root")
+    assert got_through(runtime, attack, tmp_path) is not claimed
+
+
+def test_insecure_dev_says_so():
+    with pytest.warns(RuntimeWarning, match="WITHOUT ISOLATION"):
+        RUNTIMES["insecure_dev"]()
