@@ -1,0 +1,164 @@
+"""Run a plan's measurement on the rows: per-unit partials, clipped, bounded to few groups, added up in whole numbers.
+
+Statement   Adding or removing one privacy unit moves each vector of moments by at most its claimed sensitivity.
+Reason      docs/proofs/bounded_aggregation.md, theorem 1. The comments below name the step of the proof.
+Units       steps. The result depends neither on the number of threads nor on the order of rows: after the row clamp
+            there are whole numbers only.
+Not promised  A time that is independent of the data: the release instant is fixed outside.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from itertools import product
+
+import duckdb
+
+from policies.terms import Scalar
+from sandbox.boundary import TOTAL_MAX, Measurement, Moment, MomentKind
+from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
+from sandbox.worker.render import render_relation, row_reference
+from sandbox.worker.scalars import scalars
+from sandbox.worker.sql_types import name_of
+from sandbox.worker.steps import row_steps
+
+_HMAC_BLOCK_BYTES = 64  # of SHA-256
+_KEPT_GROUPS = b"keyong kept groups v1\0"  # the same family secret ranks rows at ingest: never the same message
+
+
+@dataclass(frozen=True, slots=True)
+class ExactAggregates:
+    """What nobody may see: exact totals, one vector per moment, aligned with `keys`. No wire format knows this type."""
+
+    keys: tuple[tuple[Scalar, ...], ...]
+    moments: tuple[tuple[int, ...], ...]
+
+
+def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> ExactAggregates:
+    """Return the exact totals of each moment over all declared keys, zeros included.
+
+    The connection has the snapshot's tables as its current schema and may make temporary tables.
+    Refuses (TooManyKeys, NotRenderable) by the plan alone; a DuckDB error is a bug and becomes a failure without text.
+    """
+    domains = declared_keys(measurement.keys, connection)
+    keys = tuple(groups_of(domains))
+    if not keys:
+        return ExactAggregates((), tuple(() for _ in measurement.moments))
+    _load_keys(domains, connection)
+    _make_partials(measurement, domains, connection)
+    table = "_ky_partials"
+    if len(keys) > measurement.groups_per_unit_max:
+        _keep_groups(measurement, connection)
+        table = "_ky_kept"
+    return ExactAggregates(keys, _totals(measurement, table, len(keys), connection))
+
+
+def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection) -> None:
+    for index, domain in enumerate(domains):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE _ky_key{index} AS SELECT unnest(CAST($n AS INTEGER[])) AS n,"
+            f" unnest(CAST($x AS {name_of(domain.type)}[])) AS x",
+            {"n": list(range(len(domain.values))), "x": list(domain.values)},
+        )
+    canon = [b"".join(parts) for parts in product(*(domain.canon for domain in domains))]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _ky_groups AS SELECT unnest(CAST($g AS INTEGER[])) AS g,"
+        " unnest(CAST($canon AS BLOB[])) AS canon",
+        {"g": list(range(len(canon))), "canon": canon},
+    )
+
+
+def _make_partials(
+    measurement: Measurement, domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Make the table of clipped partials. rows: (unit, key…, value…) → (unit, group, steps…) → (unit, group, partial…)."""
+    rendering = scalars(row_reference, {})
+    columns = [f"{row_reference(measurement.unit)} AS u"]
+    for index, key in enumerate(measurement.keys):
+        columns.append(f"{settled(rendering.render(key.expr), key.expr.type)} AS k{index}")
+    for index, moment in enumerate(measurement.moments):
+        columns.append(f"{rendering.render(moment.value)} AS v{index}")
+    rows = render_relation(measurement.relation, measurement.scans, rendering)
+    # INVARIANT: every step depends on one row; every partial on the rows of one unit in one group.
+    steps = [
+        f"{row_steps(f'v{index}', moment, rendering)} AS s{index}"
+        for index, moment in enumerate(measurement.moments)
+    ]
+    partials = [f"{_partial(i, moment)} AS p{i}" for i, moment in enumerate(measurement.moments)]
+    placed, group = _placed(domains)
+    nonzero = " OR ".join(f"p{index} <> 0" for index in range(len(measurement.moments)))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _ky_partials AS"  # noqa: S608
+        f" WITH _ky_rows AS (SELECT {', '.join(columns)} FROM {rows}),"
+        f" _ky_placed AS (SELECT u, {group} AS g, {', '.join(steps)} FROM _ky_rows{placed}),"
+        f" _ky_sums AS (SELECT u, g, {', '.join(partials)} FROM _ky_placed GROUP BY u, g)"
+        f" SELECT * FROM _ky_sums WHERE {nonzero}",
+        rendering.parameters,
+    )
+
+
+def _placed(domains: tuple[KeyDomain, ...]) -> tuple[str, str]:
+    """Return the joins that place a row in its declared group, and the group's number; other rows vanish here."""
+    joins, group = "", "0"
+    for index, domain in enumerate(domains):
+        joins += f" JOIN _ky_key{index} ON k{index} IS NOT DISTINCT FROM _ky_key{index}.x"
+        group = f"({group} * {len(domain.values)} + _ky_key{index}.n)"
+    return joins, f"CAST({group} AS INTEGER)"
+
+
+def _partial(index: int, moment: Moment) -> str:
+    if moment.kind is MomentKind.PRESENCE:
+        raw = f"CASE WHEN count(s{index}) > 0 THEN 1 ELSE 0 END"
+    else:
+        raw = f"coalesce(sum(s{index}), 0)"
+    return f"CAST(least(greatest({raw}, {moment.partial_lower}), {moment.partial_upper}) AS BIGINT)"
+
+
+def _keep_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep at most C groups of each unit, by HMAC over the original unit key and the canonical group.
+
+    The dense unit code takes no part: removing one person renumbers everyone after it, and every choice would change.
+    """
+    inner, outer = _hmac_pads(_family_secret(connection))
+    tag = "sha256($outer || unhex(sha256($inner || unit_key || canon)))"
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _ky_kept AS WITH sized AS"  # noqa: S608
+        " (SELECT *, count(*) OVER (PARTITION BY u) AS groups FROM _ky_partials),"
+        " ranked AS (SELECT sized.*, row_number() OVER (PARTITION BY u"
+        f" ORDER BY {tag}, canon) AS place FROM sized JOIN _ky_units ON code = u"
+        f" JOIN _ky_groups USING (g) WHERE groups > {measurement.groups_per_unit_max})"
+        f" SELECT * EXCLUDE (groups) FROM sized WHERE groups <= {measurement.groups_per_unit_max}"
+        " UNION ALL BY NAME SELECT * EXCLUDE (groups, place) FROM ranked"
+        f" WHERE place <= {measurement.groups_per_unit_max}",
+        {"inner": inner, "outer": outer},
+    )
+
+
+def _family_secret(connection: duckdb.DuckDBPyConnection) -> bytes:
+    found = connection.execute("SELECT value FROM _ky_meta WHERE name = 'family_secret'").fetchall()
+    secret = bytes.fromhex(found[0][0])
+    if len(found) != 1 or len(secret) != 32:
+        raise ValueError("a snapshot holds one family secret of 32 bytes")
+    return secret
+
+
+def _hmac_pads(secret: bytes) -> tuple[bytes, bytes]:
+    """Return the two padded keys of HMAC-SHA256 (RFC 2104), the first with this choice's own label."""
+    key = secret if len(secret) <= _HMAC_BLOCK_BYTES else hashlib.sha256(secret).digest()
+    key = key.ljust(_HMAC_BLOCK_BYTES, b"\0")
+    return bytes(b ^ 0x36 for b in key) + _KEPT_GROUPS, bytes(b ^ 0x5C for b in key)
+
+
+def _totals(
+    measurement: Measurement, table: str, groups: int, connection: duckdb.DuckDBPyConnection
+) -> tuple[tuple[int, ...], ...]:
+    """Return the totals, clamped so that the noise has room; a group without units is 0."""
+    sums = ", ".join(
+        f"least(greatest(sum(p{index}), -{TOTAL_MAX}), {TOTAL_MAX})"
+        for index in range(len(measurement.moments))
+    )
+    found = connection.execute(f"SELECT g, {sums} FROM {table} GROUP BY g").fetchall()  # noqa: S608
+    vectors = [[0] * groups for _ in measurement.moments]
+    for group, *totals in found:
+        for vector, total in zip(vectors, totals, strict=True):
+            vector[group] = int(total)
+    return tuple(tuple(vector) for vector in vectors)
