@@ -1,18 +1,20 @@
 """The system-call filter, instruction by instruction, for both machines, in a small interpreter of its language."""
 
 import errno
+import platform
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sandbox.channel import Role
-from sandbox.worker.confine.bpf import AUDIT_ARCH, assemble, machine_named
+from sandbox.worker.confine.bpf import AUDIT_ARCH, Machine, assemble, machine_named
 from sandbox.worker.confine.syscalls import ALLOWED, ALLOWED_TO_INGEST, CONDITIONS, HOSTILE
 from tests.isolation.prison import confined, run, unconfined
 
 KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
-MACHINES = ("x86_64", "aarch64")
+MACHINES: tuple[Machine, ...] = ("x86_64", "aarch64")
 UNHEARD_OF = 999
 
 
@@ -42,19 +44,25 @@ def judged(program: bytes, arch: int, number: int, arguments: tuple[int, ...] = 
                 raise AssertionError(code)
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The filter of one role on one machine; None for a call that machine does not have."""
+
+    machine: Machine
+    role: Role
+    program: bytes
+
+    def __call__(self, name: str, *arguments: int) -> int | None:
+        number = (ALLOWED | ALLOWED_TO_INGEST | HOSTILE)[name][MACHINES.index(self.machine)]
+        if number < 0:
+            return None
+        return judged(self.program, AUDIT_ARCH[self.machine], number, arguments)
+
+
 @pytest.fixture(params=[(m, r) for m in MACHINES for r in Role], ids=str)
 def judge(request):
     machine, role = request.param
-    program = assemble(role, machine)
-    column = MACHINES.index(machine)
-    table = ALLOWED | ALLOWED_TO_INGEST | HOSTILE
-
-    def ask(name, *arguments):
-        number = table[name][column]
-        return None if number < 0 else judged(program, AUDIT_ARCH[machine], number, arguments)
-
-    ask.program, ask.role, ask.machine = program, role, machine
-    return ask
+    return Judge(machine, role, assemble(role, machine))
 
 
 def test_listed_calls_pass(judge):
@@ -193,7 +201,7 @@ TRIED = (
 def test_the_kernel_agrees():
     """Each hostile call ends a confined worker; the same calls return in one that is not confined."""
     for name in TRIED:
-        number = HOSTILE[name][MACHINES.index(machine_named(__import__("os").uname().machine))]
+        number = HOSTILE[name][MACHINES.index(machine_named(platform.machine()))]
         code = f"call({number}, -1, 0, 0, 0, 0, 0); out = 'returned'"
         assert "returned" not in str(run(confined(), code)), name
         assert "returned" in str(run(unconfined(), code)), name

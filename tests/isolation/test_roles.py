@@ -95,16 +95,17 @@ def test_a_file_has_a_size_limit(folders):
 
 
 def test_what_is_not_there_is_not_mounted(tmp_path, snapshot):
-    missing = run(confined(), "out = 1", Role.QUERY, Snapshot(tmp_path / "missing"))
-    folder = run(confined(), "out = 1", Role.QUERY, Snapshot(tmp_path))
-    file = run(confined(), "out = 1", Role.INGEST, Folders(snapshot.file, tmp_path))
-    for outcome in (missing, folder, file):
+    cases = (
+        (Role.QUERY, Snapshot(tmp_path / "missing"), "No such file"),
+        (Role.QUERY, Snapshot(tmp_path), "not a regular file"),
+        (Role.INGEST, Folders(snapshot.file, tmp_path), "not a folder"),
+    )
+    for role, mounts, told in cases:
+        outcome = run(confined(), "out = 1", role, mounts)
         assert isinstance(outcome, Died)
         assert outcome.reason is Reason.NOT_STARTED
         assert outcome.detail.startswith("root:")
-    assert "No such file" in missing.detail
-    assert "not a regular file" in folder.detail
-    assert "not a folder" in file.detail
+        assert told in outcome.detail
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Who may isolate, and how a machine that cannot is told so instead of being served with less."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -72,14 +74,15 @@ def python_of_nobody() -> str:
 
 
 @pytest.fixture
-def open_file(tmp_path):
-    """A file that nobody, in the literal sense, may read."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+def open_file():
+    """A file that nobody, in the literal sense, may read: pytest's own folders are private."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         folder.chmod(0o755)
-    file = tmp_path / "people.duckdb"
-    file.write_bytes(b"rows")
-    file.chmod(0o444)
-    return file
+        file = folder / "people.duckdb"
+        file.write_bytes(b"rows")
+        file.chmod(0o444)
+        yield file
 
 
 def test_the_probe_finds_a_standing(standing):
@@ -138,7 +141,7 @@ def test_without_mounts_it_refuses_with_reason_and_cure(open_file):
 
 
 def test_on_another_system_it_refuses(monkeypatch):
-    monkeypatch.setattr(namespace_module.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     found = namespace().probe()
     assert isinstance(found, Unavailable)
     assert "x86_64 or aarch64" in found.cure
