@@ -49,7 +49,7 @@ def _table(table: Table) -> dict[str, object]:
         "columns": {column.name: str(column.type) for column in table.columns},
     }
     if table.source is not None:
-        written["source"] = _source(table.source)
+        written["source"] = source_document(table.source)
     if table.primary_key:
         written["primary_key"] = list(table.primary_key)
     if table.unit is not None:
@@ -77,7 +77,8 @@ def _table(table: Table) -> dict[str, object]:
     return written
 
 
-def _source(source: Source) -> object:
+def source_document(source: Source) -> object:
+    """Write a source as a holder does: a file name, or a DuckDB file with its table."""
     if source.table is None:
         return source.path
     return {"duckdb": source.path, "table": source.table}

@@ -19,8 +19,8 @@ def read_column(name: str, reader: Reader) -> ColumnGrant:
     column = ColumnGrant(
         name=name,
         uses=reader.choices("use", ColumnUse),
-        domain=_domain(reader) if reader.has("domain") else None,
-        bounds=_bounds(reader) if reader.has("bounds") else None,
+        domain=read_domain(reader) if reader.has("domain") else None,
+        bounds=read_bounds(reader) if reader.has("bounds") else None,
         bin=reader.number("bin") if reader.has("bin") else None,
     )
     if column.bin is not None and column.bin <= 0:
@@ -29,7 +29,8 @@ def read_column(name: str, reader: Reader) -> ColumnGrant:
     return column
 
 
-def _bounds(reader: Reader) -> ValueBound | None:
+def read_bounds(reader: Reader) -> ValueBound | None:
+    """Read an interval of values."""
     found = [bound_of(scalar) for scalar in reader.scalars("bounds")]
     lower, upper = found if len(found) == 2 else (None, None)
     if lower is None or upper is None or type(lower) is not type(upper):
@@ -53,7 +54,8 @@ def bound_of(scalar: Scalar) -> Bound | None:
     return moment if moment is not None and moment.tzinfo is None else None
 
 
-def _domain(reader: Reader) -> Domain | None:
+def read_domain(reader: Reader) -> Domain | None:
+    """Read a closed set of values: a list, a range, or a reference to a public column."""
     node = reader.raw("domain")
     if isinstance(node, Mapping):
         return reader.section("domain", _named_domain)
