@@ -17,8 +17,8 @@ from sandbox.privacy import opendp_library
 # OpenDP's i64 output saturates at 2**63. Totals stop at 2**62, so noise of this scale saturates with probability
 # e**-64 at most.
 SCALE_MAX = 2.0**56
-# Scales are floats with this many significant bits: coarse enough to search, fine enough to waste under 1 in 10**6.
-_SCALE_BITS = 20
+# Scales are floats with this many significant bits: coarse enough to search, fine enough to waste under 1 in 10**9.
+_SCALE_BITS = 32
 
 _MECHANISMS = {
     Accountant.PURE_EPS: Mechanism.DISCRETE_LAPLACE,

@@ -18,6 +18,7 @@ from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Column
 from sandbox.boundary import KEYS_MAX, DomainSource, GroupKey, ListedValues
 from sandbox.worker.scalars import Reference, Rendering, scalars
+from sandbox.worker.scalars.dates import within_years
 from sandbox.worker.sql_types import DATE, NotRenderable, is_integer, name_of
 
 # Declared combinations of source values that one key is computed from: bounds the time a hostile plan can take.
@@ -102,7 +103,7 @@ def _values(key: GroupKey, connection: duckdb.DuckDBPyConnection) -> tuple[Scala
         expr = rendering.render(key.expr)
     found = connection.execute(
         f"SELECT DISTINCT {settled('x', key.expr.type)} AS x FROM (SELECT {expr} AS x FROM {source})"  # noqa: S608
-        f" ORDER BY x NULLS LAST LIMIT {KEYS_MAX + 2}",
+        f" WHERE {within_years('x', key.expr.type)} ORDER BY x NULLS LAST LIMIT {KEYS_MAX + 2}",
         rendering.parameters,
     ).fetchall()
     values = tuple(value for (value,) in found if value is not None)

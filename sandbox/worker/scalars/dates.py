@@ -69,10 +69,15 @@ def date_add(rendering: Rendering, call: Call) -> str:
     return cast_text(_held(moved, TIMESTAMP, moved), TIMESTAMP, call.type)
 
 
+def within_years(text: str, type_: SqlType) -> str:
+    """Return the condition that a date or timestamp lies within the years 1 to 9999; other types always do."""
+    return f"({text} BETWEEN {_YEARS[type_]})" if type_ in _YEARS else "true"
+
+
 def _held(text: str, type_: SqlType, result: str) -> str:
     if type_ not in _YEARS:
         raise NotRenderable("a date or a timestamp is needed")
-    return f"(CASE WHEN {text} BETWEEN {_YEARS[type_]} THEN {result} END)"
+    return f"(CASE WHEN {within_years(text, type_)} THEN {result} END)"
 
 
 def _unit(call: Call, allowed: Set[TimeUnit]) -> str:

@@ -1,0 +1,212 @@
+"""Derive every bound of a plan again, beside the data, and refuse the plan if one differs.
+
+The compiler is outside the boundary. A wrong or a captured compiler may ask for a sharper answer than it pays for; here
+its claims meet the snapshot's own facts and the same mathematics, before any row is read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from policies.terms import Accountant, AggregateName, SqlType
+from sandbox.algebra import AggregateRef, Column, Expr, KeyRef, columns_of, walk
+from sandbox.boundary import (
+    PLAN_FORMAT,
+    UNIT_COLUMN,
+    Failure,
+    GroupKey,
+    Measurement,
+    Moment,
+    MomentKind,
+    NoisyAggregate,
+    Plan,
+    StepBase,
+    TableScan,
+)
+from sandbox.privacy import composition, contribution, measurements
+from sandbox.privacy.aggregates import AGGREGATES
+from sandbox.worker.sql_types import BOOLEAN
+from sandbox.worker.steps import fits
+from sandbox.worker.unit_flow import check_unit_flow
+
+SNAPSHOT_FORMAT = "1"
+_INTERNAL = "_ky_"
+
+_KINDS = {
+    AggregateName.COUNT: (MomentKind.SUM,),
+    AggregateName.COUNT_DISTINCT: (MomentKind.PRESENCE,),
+    AggregateName.SUM: (MomentKind.SUM,),
+    AggregateName.AVG: (MomentKind.SUM, MomentKind.SUM),
+}
+
+# Columns of every table of the snapshot, by table, with their types in DuckDB's words.
+Columns = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFacts:
+    """What the holder fixed at ingest: the identity of the file and the most that one query may cost."""
+
+    dataset: str
+    snapshot: str
+    accountant: Accountant
+    primary_max: int
+    delta_max: int
+
+
+class NotAccepted(ValueError):
+    """A claim of the plan differs from what follows here."""
+
+
+def read_facts(meta: Mapping[str, str]) -> SnapshotFacts:
+    """Read the snapshot's own facts. Refuses (NotAccepted) another format and missing or garbled entries."""
+    try:
+        if meta["format_version"] != SNAPSHOT_FORMAT:
+            raise NotAccepted("the snapshot has another format")
+        return SnapshotFacts(
+            meta["dataset"],
+            meta["snapshot"],
+            Accountant(meta["accountant"]),
+            int(meta["loss_per_query_max"]),
+            int(meta["delta_per_query_max"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise NotAccepted("the snapshot does not say what a query may cost") from error
+
+
+def accept(plan: Plan, meta: Mapping[str, str], columns: Columns) -> Failure | None:
+    """Return None if every claim of the plan follows from the snapshot and the mathematics, else why not."""
+    try:
+        facts = read_facts(meta)
+        if (plan.dataset, plan.snapshot) != (facts.dataset, facts.snapshot):
+            return Failure.SNAPSHOT_MISMATCH
+        _check_losses(plan, facts)
+        _check_scans(plan.measurement.scans, columns)
+        check_claims(plan)
+    except (ValueError, measurements.NotProved):
+        return Failure.PLAN_NOT_ACCEPTED
+    return None
+
+
+def check_claims(plan: Plan) -> None:
+    """Check all that does not need the snapshot, or raise. The twin runs this too, before anything is spent."""
+    if plan.format != PLAN_FORMAT:
+        raise NotAccepted("the plan has another format")
+    if plan.accountant is not plan.loss.accountant:
+        raise NotAccepted("the plan and its loss name two accountants")
+    _check_measurement(plan.measurement, plan.accountant)
+    spent = composition.total(tuple(moment.loss for moment in plan.measurement.moments))
+    if spent.primary > plan.loss.primary or spent.delta > plan.loss.delta:
+        raise NotAccepted("the moments cost more than the plan says")
+    for aggregate in plan.aggregates:
+        _check_aggregate(aggregate, plan.measurement.moments)
+    _check_post(plan)
+
+
+def _check_losses(plan: Plan, facts: SnapshotFacts) -> None:
+    if plan.accountant is not facts.accountant:
+        raise NotAccepted("the family counts its losses in another way")
+    if plan.loss.primary > facts.primary_max or plan.loss.delta > facts.delta_max:
+        raise NotAccepted("the plan costs more than one query may")
+
+
+def _check_scans(scans: tuple[TableScan, ...], columns: Columns) -> None:
+    for scan in scans:
+        # Tables of our own hold the family secret and the original unit keys.
+        if scan.table.lower().startswith(_INTERNAL) or scan.table not in columns:
+            raise NotAccepted("the snapshot has no such table")
+        stored = columns[scan.table]
+        if scan.private is not (UNIT_COLUMN in stored):
+            raise NotAccepted("the plan and the snapshot disagree on what is private")
+        if any(stored.get(column.name) != str(column.type) for column in scan.columns):
+            raise NotAccepted("the plan and the snapshot disagree on a column")
+
+
+def _check_measurement(measurement: Measurement, accountant: Accountant) -> None:
+    if any(
+        column.name.lower().startswith(_INTERNAL)
+        for scan in measurement.scans
+        for column in scan.columns
+    ):
+        raise NotAccepted("a plan reads no column of our own")
+    check_unit_flow(measurement)
+    for key in measurement.keys:
+        _check_key(key)
+    if not measurement.moments:
+        raise NotAccepted("a plan measures something")
+    for moment in measurement.moments:
+        _check_moment(moment, measurement.groups_per_unit_max, accountant)
+
+
+def _check_key(key: GroupKey) -> None:
+    if key.outcomes and key.sources:
+        raise NotAccepted("a key has constants or sources, not both")
+    if not key.outcomes:
+        declared = {source.column for source in key.sources}
+        if declared != set(columns_of(key.expr)):
+            raise NotAccepted("a key has a domain for each column it reads")
+
+
+def _check_moment(moment: Moment, groups_max: int, accountant: Accountant) -> None:
+    if not fits(moment.value.type, moment):
+        raise NotAccepted("a moment of this type has no such steps")
+    rows = _rows_per_group(moment)
+    derived = contribution.bound_partials(moment.kind, moment.row_lower, moment.row_upper, rows)
+    if derived != (moment.partial_lower, moment.partial_upper):
+        raise NotAccepted("the partial bounds are no whole number of rows")
+    moved = contribution.sensitivity(*derived, groups_max)
+    if (moved.l1, moved.l2_squared) != (moment.sensitivity_l1, moment.sensitivity_l2_squared):
+        raise NotAccepted("the sensitivity is not the one that follows")
+    scale = measurements.calibrate(accountant, moved.l1, moved.l2_squared, moment.loss)
+    if scale != moment.scale:
+        raise NotAccepted("the scale is not the one that follows")
+
+
+def _rows_per_group(moment: Moment) -> int:
+    if moment.kind is MomentKind.PRESENCE:
+        return 1
+    if moment.row_upper > 0:
+        return moment.partial_upper // moment.row_upper
+    if moment.row_lower < 0:
+        return moment.partial_lower // moment.row_lower
+    return 1
+
+
+def _check_aggregate(aggregate: NoisyAggregate, moments: tuple[Moment, ...]) -> None:
+    if any(not 0 <= index < len(moments) for index in aggregate.moments):
+        raise NotAccepted("an aggregate names a moment that is not there")
+    used = tuple(moments[index] for index in aggregate.moments)
+    if tuple(moment.kind for moment in used) != _KINDS[aggregate.name]:
+        raise NotAccepted("an aggregate has moments of other kinds")
+    counts = used if aggregate.name not in (AggregateName.SUM, AggregateName.AVG) else used[1:]
+    if any((m.step_base, m.step_exponent) != (StepBase.TEN, 0) for m in counts):
+        raise NotAccepted("a count is in whole rows")
+    if aggregate.type != AGGREGATES[aggregate.name].result_type(used[0].value.type):
+        raise NotAccepted("an aggregate has another type")
+    if aggregate.value_lower > aggregate.value_upper:
+        raise NotAccepted("an interval ends before it begins")
+
+
+def _check_post(plan: Plan) -> None:
+    post = plan.post
+    if not post.outputs or post.offset < 0 or (post.limit is not None and post.limit < 0):
+        raise NotAccepted("an answer has columns, and no negative number of rows")
+    exprs = [output.expr for output in post.outputs] + [term.expr for term in post.order]
+    if post.having is not None:
+        exprs.append(post.having)
+        if post.having.type != BOOLEAN:
+            raise NotAccepted("a condition is true or false")
+    keys = tuple(key.expr.type for key in plan.measurement.keys)
+    aggregates = tuple(aggregate.type for aggregate in plan.aggregates)
+    for expr in exprs:
+        _check_released(expr, keys, aggregates)
+
+
+def _check_released(expr: Expr, keys: tuple[SqlType, ...], aggregates: tuple[SqlType, ...]) -> None:
+    for node in walk(expr):
+        # INVARIANT: above the noise nothing can name a row. Without this line, post-processing would not be free.
+        if isinstance(node, Column):
+            raise NotAccepted("above the release there are no columns of tables")
+        if isinstance(node, KeyRef | AggregateRef):
+            types = keys if isinstance(node, KeyRef) else aggregates
+            if not 0 <= node.index < len(types) or types[node.index] != node.type:
+                raise NotAccepted("an output names a value that is not released")

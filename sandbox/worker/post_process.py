@@ -1,0 +1,120 @@
+"""Turn noisy totals into the answer: finish, select, order, and say how far each number may be off.
+
+Statement   The release is a function of the noisy totals and the plan.
+Reason      Nothing else is an argument: `connection` is an empty engine. So this is post-processing and free
+            (Dwork and Roth 2014, Proposition 2.1), HAVING, ORDER BY and LIMIT included.
+Not promised  Rows chosen by HAVING or LIMIT were chosen by their noise, too: their intervals are those of a row named
+            beforehand.
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from policies.terms import AggregateName, Scalar
+from sandbox.algebra import AggregateRef, Expr, KeyRef, walk
+from sandbox.boundary import (
+    Cell,
+    ColumnRole,
+    IntervalMethod,
+    NoiseUsed,
+    NoisyAggregate,
+    Plan,
+    Release,
+    ReleaseColumn,
+)
+from sandbox.privacy import measurements
+from sandbox.worker.add_noise import NoisyAggregates
+from sandbox.worker.intervals import NO_ERROR, ErrorBar, exact_bars, simulated_bars
+from sandbox.worker.released import load_cells, select_released
+from sandbox.worker.render import released_reference
+from sandbox.worker.scalars import scalars
+from sandbox.worker.scalars.dates import within_years
+from sandbox.worker.sql_types import is_number
+
+_EXACT = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
+
+
+def post_process(
+    plan: Plan, noisy: NoisyAggregates, connection: duckdb.DuckDBPyConnection
+) -> Release:
+    """Return the answer to a plan from its noisy totals. `connection` is an empty engine without any table."""
+    columns = tuple(_column(output.expr, plan.aggregates) for output in plan.post.outputs)
+    noise = tuple(
+        NoiseUsed(index, measurements.mechanism(moment.loss.accountant), moment.scale, moment.loss)
+        for index, moment in enumerate(plan.measurement.moments)
+    )
+    load_cells(plan, noisy, connection)
+    # rows: (group, value of each output), in the order of the answer
+    rows = _select(plan, connection)
+    groups = tuple(int(str(row[0])) for row in rows)
+    bars = tuple(
+        _bars(index, column, plan, groups, connection) for index, column in enumerate(columns)
+    )
+    cells = tuple(
+        tuple(
+            _cell(value, bar.get(group, NO_ERROR)) for value, bar in zip(row[1:], bars, strict=True)
+        )
+        for group, row in zip(groups, rows, strict=True)
+    )
+    return Release(columns, cells, noise)
+
+
+def _column(expr: Expr, aggregates: tuple[NoisyAggregate, ...]) -> ReleaseColumn:
+    nodes = walk(expr)
+    if any(isinstance(node, AggregateRef) for node in nodes):
+        exact = isinstance(expr, AggregateRef) and aggregates[expr.index].name in _EXACT
+        method = IntervalMethod.EXACT_NOISE_LAW if exact else IntervalMethod.SIMULATED_NOISE_LAW
+        if not is_number(expr.type):
+            method = IntervalMethod.NONE
+        return ReleaseColumn(expr.type, ColumnRole.NOISY, method)
+    keyed = any(isinstance(node, KeyRef) for node in nodes)
+    role = ColumnRole.KEY if keyed else ColumnRole.CONSTANT
+    return ReleaseColumn(expr.type, role, IntervalMethod.NONE)
+
+
+def _select(plan: Plan, connection: duckdb.DuckDBPyConnection) -> list[tuple[Scalar, ...]]:
+    rendering = scalars(released_reference, {})
+    outputs = ""
+    for index, output in enumerate(plan.post.outputs):
+        outputs += f", {rendering.render(output.expr)} AS o{index}"
+    where = f" WHERE {rendering.render(plan.post.having)}" if plan.post.having else ""
+    terms = [
+        f"{rendering.render(term.expr)} {'DESC' if term.descending else 'ASC'}"
+        f" NULLS {'FIRST' if term.nulls_first else 'LAST'}"
+        for term in plan.post.order
+    ]
+    limit = "" if plan.post.limit is None else f" LIMIT {plan.post.limit}"
+    # The group's number breaks ties: keys in canonical order, the same on every run.
+    chosen = select_released(
+        plan, rendering, f"g{outputs}", f"{where} ORDER BY {', '.join([*terms, 'g'])}{limit}"
+    )
+    kept = ", ".join(
+        f"CASE WHEN {within_years(f'o{index}', output.expr.type)} THEN o{index} END"
+        for index, output in enumerate(plan.post.outputs)
+    )
+    return connection.execute(
+        f"SELECT g, {kept} FROM ({chosen} OFFSET {plan.post.offset})",  # noqa: S608
+        rendering.parameters,
+    ).fetchall()
+
+
+def _bars(
+    output: int,
+    column: ReleaseColumn,
+    plan: Plan,
+    groups: tuple[int, ...],
+    connection: duckdb.DuckDBPyConnection,
+) -> Mapping[int, ErrorBar]:
+    if column.interval is IntervalMethod.NONE:
+        return {}
+    bars = exact_bars if column.interval is IntervalMethod.EXACT_NOISE_LAW else simulated_bars
+    return bars(plan, plan.post.outputs[output].expr, groups, connection)
+
+
+def _cell(value: Scalar, bar: ErrorBar) -> Cell:
+    lower, upper = bar.lower, bar.upper
+    if value is not None and lower is not None and upper is not None:
+        # A released number is never outside its own interval: rounding to whole draws could put it there.
+        lower, upper = min(lower, value), max(upper, value)
+    return Cell(value, bar.deviation, lower, upper)

@@ -1,0 +1,75 @@
+"""Noisy totals as a table, and the finished aggregates over it: what every expression above the release reads."""
+
+import duckdb
+
+from policies.terms import Scalar
+from sandbox.algebra import AggregateRef
+from sandbox.boundary import Plan
+from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
+from sandbox.worker.add_noise import NoisyAggregates
+from sandbox.worker.scalars import Reference, Rendering
+from sandbox.worker.sql_types import BIGINT, NotRenderable, name_of
+
+I64_MAX = 2**63 - 1
+
+
+def load_cells(plan: Plan, noisy: NoisyAggregates, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of noisy totals. rows: (group, key…, total…)"""
+    lists: dict[str, list[Scalar]] = {"g": list(range(len(noisy.keys)))}
+    names = {"g": "INTEGER"}
+    for index, key in enumerate(plan.measurement.keys):
+        lists[f"k{index}"] = [group[index] for group in noisy.keys]
+        names[f"k{index}"] = name_of(key.expr.type)
+    for index, totals in enumerate(noisy.moments):
+        lists[f"m{index}"] = list(totals)
+        names[f"m{index}"] = "BIGINT"
+    load_lists("_ky_cells", names, lists, connection)
+
+
+def load_lists(
+    table: str,
+    names: dict[str, str],
+    lists: dict[str, list[Scalar]],
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Make a temporary table of equally long columns."""
+    columns = ", ".join(f"unnest(CAST(${name} AS {names[name]}[])) AS {name}" for name in lists)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns}", lists)
+
+
+def select_released(
+    plan: Plan, rendering: Rendering, columns: str, rest: str, cells: str = "_ky_cells"
+) -> str:
+    """Return a query over released rows: `cells` with each aggregate finished as a0, a1, …"""
+    finished = "".join(
+        f", {finish(plan, index, rendering)} AS a{index}" for index in range(len(plan.aggregates))
+    )
+    return f"SELECT {columns} FROM (SELECT *{finished} FROM {cells}){rest}"  # noqa: S608
+
+
+def finish(plan: Plan, index: int, rendering: Rendering) -> str:
+    """Return an aggregate as SQL over its noisy totals m0, m1, …"""
+    aggregate = plan.aggregates[index]
+    # In an ending, the moments stand where the aggregates stand above it.
+    moments = tuple(AggregateRef(moment, BIGINT) for moment in aggregate.moments)
+    ending = Ending(
+        moments,
+        steps_of(plan, index),
+        aggregate.value_lower,
+        aggregate.value_upper,
+        aggregate.type,
+    )
+    expr = AGGREGATES[aggregate.name].finish(ending)
+    return Rendering(rendering.rules, _moment_reference, rendering.parameters).render(expr)
+
+
+def steps_of(plan: Plan, index: int) -> Steps:
+    """Return the steps of an aggregate's value: those of its first moment."""
+    first = plan.measurement.moments[plan.aggregates[index].moments[0]]
+    return Steps(first.step_base, first.step_exponent)
+
+
+def _moment_reference(reference: Reference) -> str:
+    if not isinstance(reference, AggregateRef):
+        raise NotRenderable("an ending reads noisy totals only")
+    return f"m{reference.index}"
