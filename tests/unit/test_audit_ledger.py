@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,6 +174,35 @@ def test_a_lower_cap_stops_spending_and_keeps_what_was_spent(world: World) -> No
     assert isinstance(world.ledger.reserve(ask("b", 1)), Insufficient)
     assert kinds(world)[-1] == "account.cap_changed"
     assert_folds(world)
+
+
+def test_threads_share_one_budget(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    furnish(world.ledger, eps_cap=10 * HALF)
+
+    def run(name: int) -> str:
+        result = world.ledger.reserve(ask(f"t{name}", HALF))
+        if not isinstance(result, Reserved):
+            return type(result).__name__
+        world.ledger.start(f"q-t{name}", result.fence)
+        world.ledger.post(f"q-t{name}", result.fence, b"x", f"cell-{name}")
+        assert world.ledger.balance(EPS) is not None
+        return "answered"
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(run, range(30)))
+    assert (results.count("answered"), results.count("Insufficient")) == (10, 20)
+    assert stands(world, EPS) == (10 * HALF, 0)
+    assert_folds(world)
+    world.store.close()
+
+
+def test_threads_with_one_key_get_one_reservation(world: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: world.ledger.reserve(ask("same", HALF)), range(16)))
+    assert sum(isinstance(result, Reserved) for result in results) == 1
+    assert sum(isinstance(result, Replayed) for result in results) == 15
+    assert stands(world, EPS) == (0, HALF)
 
 
 def test_a_repeated_request_is_answered_from_the_record(world: World) -> None:
