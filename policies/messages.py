@@ -289,6 +289,16 @@ _DOOR = {
         "this request is still running; ask again with the same Idempotency-Key",
         "该请求仍在运行；请用同一 Idempotency-Key 再次查询",
     ),
+    "query_quarantined": Message(
+        423,
+        "a run of this very question has failed before, so it is kept back; write it another way or ask the holder",
+        "此查询曾运行失败，已被隔离；请改写查询或联系数据持有单位",
+    ),
+    "node_busy": Message(
+        503,
+        "too many questions wait here; try again later with the same Idempotency-Key",
+        "等待处理的查询过多；请稍后用同一 Idempotency-Key 重试",
+    ),
     "isolation_unavailable": Message(
         503, "no isolation can be had here: {reason}; {cure}", "此处无法提供隔离：{reason}；{cure}"
     ),
