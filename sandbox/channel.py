@@ -72,7 +72,7 @@ class Limits:
     """How much one worker may take before it is stopped.
 
     Units: `memory_bytes` of address space beyond what the imported program occupies; `cpu_s` of processor time over all
-    threads; `deadline_s` of wall time from start to the last byte of the answer; `output_bytes_max` of one answer and,
+    threads; `deadline_s` of wall time from the call to the last byte of the answer; `output_bytes_max` of one answer and,
     for an ingest worker, of one written file.
     """
 

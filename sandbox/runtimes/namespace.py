@@ -24,7 +24,7 @@ from sandbox.runtimes.base import (
     Unavailable,
 )
 from sandbox.runtimes.command import Command, self_test_command, worker_command
-from sandbox.runtimes.conversation import converse
+from sandbox.runtimes.conversation import Begun, begin, converse
 from sandbox.runtimes.orders import orders_for
 
 CLAIMS = Claims(
@@ -117,6 +117,10 @@ class NamespaceRuntime:
     def _self_tested(self, request: bytes) -> Completed | Died:
         orders = orders_for(Isolation.NAMESPACE, Role.TWIN, NoMounts(), _SELF_TEST)
         return converse(self._self_test(Role.TWIN), orders, request)
+
+    def begin(self, role: Role, mounts: Mounts, limits: Limits) -> Begun | Died:
+        """Start a worker for a request that is still to come."""
+        return begin(self._command(role), orders_for(Isolation.NAMESPACE, role, mounts, limits))
 
     def run(self, role: Role, request: bytes, mounts: Mounts, limits: Limits) -> Outcome:
         """Run one worker, confined or not at all."""

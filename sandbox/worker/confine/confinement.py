@@ -10,7 +10,6 @@ the first place.
 """
 
 import os
-import platform
 import resource
 import select
 import signal
@@ -210,7 +209,7 @@ def _shut_in(orders: Orders, worker: _Worker) -> None:
     with _taking(Step.DESCRIPTORS):
         _keep_two_descriptors()
     with _taking(Step.SYSTEM_CALLS):
-        kernel.install_filter(assemble(orders.role, machine_named(platform.machine())))
+        kernel.install_filter(assemble(orders.role, machine_named(os.uname().machine)))
 
 
 def _set_limits(orders: Orders, worker: _Worker) -> None:
