@@ -95,9 +95,7 @@ def _spelling(value: Scalar) -> tuple[bytes, str]:
 def _values(key: GroupKey, connection: duckdb.DuckDBPyConnection) -> tuple[Scalar, ...]:
     rendering = scalars(_source_reference(key.sources), {})
     if key.outcomes:
-        constants = (rendering.constant(value, key.expr.type) for value in key.outcomes)
-        source = "(" + " UNION ALL ".join(f"SELECT {one} AS x" for one in constants) + ")"
-        expr = "x"
+        source, expr = f"({_listed(key.outcomes, key.expr.type, rendering)})", "x"
     else:
         source = _sources(key.sources, rendering)
         expr = rendering.render(key.expr)
@@ -141,9 +139,7 @@ def _source(source: DomainSource, rendering: Rendering) -> tuple[str, int]:
     type_, values = source.column.type, source.values
     name = name_of(type_)
     if isinstance(values, ListedValues):
-        parameter = f"p{len(rendering.parameters)}"
-        rendering.parameters[parameter] = list(values.values)
-        return f"SELECT unnest(CAST(${parameter} AS {name}[])) AS x", len(values.values)
+        return _listed(values.values, type_, rendering), len(values.values)
     first, last = values.first, values.last
     if is_integer(type_) and type(first) is int and type(last) is int:
         size = last - first + 1
@@ -156,3 +152,9 @@ def _source(source: DomainSource, rendering: Rendering) -> tuple[str, int]:
     if not 1 <= size <= SOURCE_ROWS_MAX:
         raise TooManyKeys("a declared series is empty or too long")
     return f"SELECT {moved} AS x FROM range({size})", size  # noqa: S608
+
+
+def _listed(values: tuple[Scalar, ...], type_: SqlType, rendering: Rendering) -> str:
+    parameter = f"p{len(rendering.parameters)}"
+    rendering.parameters[parameter] = list(values)
+    return f"SELECT unnest(CAST(${parameter} AS {name_of(type_)}[])) AS x"

@@ -35,7 +35,7 @@ def check_unit_flow(measurement: Measurement) -> None:
     if sorted(scans) != list(range(len(measurement.scans))):
         raise NotPrivate("each table of the plan is scanned once")
     joined: list[set[int]] = [{index} for index in scans]
-    for condition in _conditions(measurement.relation):
+    for condition in conditions(measurement.relation):
         for conjunct in _conjuncts(condition):
             pair = _unit_pair(conjunct)
             if pair is None:
@@ -64,14 +64,15 @@ def _scans(relation: Relation) -> Iterator[int]:
         yield from _scans(relation.right)
 
 
-def _conditions(relation: Relation) -> Iterator[Expr]:
+def conditions(relation: Relation) -> Iterator[Expr]:
+    """Return every condition of a relation: they all hold for each of its rows, as every join is inner."""
     if isinstance(relation, Filter):
         yield relation.predicate
-        yield from _conditions(relation.input)
+        yield from conditions(relation.input)
     elif isinstance(relation, Join):
         yield relation.on
-        yield from _conditions(relation.left)
-        yield from _conditions(relation.right)
+        yield from conditions(relation.left)
+        yield from conditions(relation.right)
 
 
 def _conjuncts(condition: Expr) -> Iterator[Expr]:

@@ -1,0 +1,121 @@
+"""Rehearse a plan where there is no data: on empty tables and on tables of extremes, made from the plan's own types.
+
+Statement   The diagnosis is a function of the plan.
+Reason      This program has no file; its tables hold constants of ours and of the plan.
+Not promised  That a plan which is ready here never fails beside the data. That is what totality is for
+            (docs/proofs/totality.md); the twin finds what a proof on paper may have missed, before a loss is spent.
+"""
+
+import duckdb
+
+from policies.terms import SqlType
+from sandbox import wire
+from sandbox.algebra import AggregateRef, Expr
+from sandbox.boundary import KEYS_MAX, Diagnosis, DiagnosisCode, Plan
+from sandbox.privacy.measurements import NotProved
+from sandbox.worker.accept import check_claims
+from sandbox.worker.add_noise import add_noise
+from sandbox.worker.engine import EngineLimits, open_empty
+from sandbox.worker.execute import ExactAggregates, execute
+from sandbox.worker.keys import TooManyKeys
+from sandbox.worker.post_process import post_process
+from sandbox.worker.released import select_released
+from sandbox.worker.render import released_reference, render_relation, row_reference
+from sandbox.worker.scalars import scalars
+from sandbox.worker.sql_types import NotRenderable, name_of
+from sandbox.worker.twin_tables import empty_twin, fill_twin
+from sandbox.worker.unit_flow import conditions
+
+_DOES_NOT_BIND = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    NotRenderable,
+)
+
+
+class _TypeDiffers(Exception):
+    """A rendered expression has another DuckDB type than its node claims."""
+
+
+def serve_twin(request: bytes, limits: EngineLimits) -> bytes:
+    """Return the encoded diagnosis of an encoded plan."""
+    try:
+        plan = wire.decode_plan(request)
+    except wire.WireError:
+        return wire.encode_diagnosis(Diagnosis(DiagnosisCode.PLAN_NOT_ACCEPTED, 0))
+    with open_empty(limits) as rows, open_empty(limits) as released:
+        return wire.encode_diagnosis(diagnose(plan, rows, released))
+
+
+def diagnose(
+    plan: Plan, rows: duckdb.DuckDBPyConnection, released: duckdb.DuckDBPyConnection
+) -> Diagnosis:
+    """Return what the plan does on the twin. Both connections are empty engines."""
+    try:
+        check_claims(plan)
+    except (ValueError, NotProved):
+        return Diagnosis(DiagnosisCode.PLAN_NOT_ACCEPTED, 0)
+    try:
+        keys = _rehearse(plan, rows, released)
+    except TooManyKeys:
+        return Diagnosis(DiagnosisCode.TOO_MANY_KEYS, KEYS_MAX + 1)
+    except _TypeDiffers:
+        return Diagnosis(DiagnosisCode.TYPE_DIFFERS, 0)
+    except _DOES_NOT_BIND:
+        return Diagnosis(DiagnosisCode.DOES_NOT_BIND, 0)
+    except (duckdb.Error, ValueError, ArithmeticError, NotProved):
+        return Diagnosis(DiagnosisCode.RAISES, 0)
+    return Diagnosis(DiagnosisCode.READY, keys)
+
+
+def _rehearse(
+    plan: Plan, rows: duckdb.DuckDBPyConnection, released: duckdb.DuckDBPyConnection
+) -> int:
+    empty_twin(plan.measurement, rows)
+    exact = execute(plan.measurement, rows)
+    _check_row_types(plan, rows)
+    _finish(plan, exact, released)
+    _check_released_types(plan, released)
+    fill_twin(plan.measurement, rows)
+    _finish(plan, execute(plan.measurement, rows), released)
+    return len(exact.keys)
+
+
+def _finish(plan: Plan, exact: ExactAggregates, released: duckdb.DuckDBPyConnection) -> None:
+    post_process(plan, add_noise(plan.measurement, exact), released)
+
+
+def _check_row_types(plan: Plan, rows: duckdb.DuckDBPyConnection) -> None:
+    measurement = plan.measurement
+    exprs = list(conditions(measurement.relation))
+    exprs += [key.expr for key in measurement.keys]
+    exprs += [moment.value for moment in measurement.moments]
+    for expr in exprs:
+        rendering = scalars(row_reference, {})
+        value = rendering.render(expr)
+        source = render_relation(measurement.relation, measurement.scans, rendering)
+        _check_type(f"SELECT {value} AS x FROM {source}", rendering.parameters, expr.type, rows)  # noqa: S608
+
+
+def _check_released_types(plan: Plan, released: duckdb.DuckDBPyConnection) -> None:
+    exprs: list[Expr] = [output.expr for output in plan.post.outputs]
+    exprs += [term.expr for term in plan.post.order]
+    exprs += [plan.post.having] if plan.post.having else []
+    exprs += [AggregateRef(index, found.type) for index, found in enumerate(plan.aggregates)]
+    for expr in exprs:
+        rendering = scalars(released_reference, {})
+        value = rendering.render(expr)
+        query = select_released(plan, rendering, f"{value} AS x", "")
+        _check_type(query, rendering.parameters, expr.type, released)
+
+
+def _check_type(
+    query: str,
+    parameters: dict[str, object],
+    type_: SqlType,
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    described = connection.execute(f"{query} LIMIT 0", parameters).description
+    if str(described[0][1]) != name_of(type_):
+        raise _TypeDiffers
