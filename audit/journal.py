@@ -52,13 +52,15 @@ class Journal:
     def checkpoint(self) -> str:
         """Return a signed head of the log as it is now."""
         with self._store.read() as tx:
-            size = entries.size(tx)
-            note = entries.checkpoint_at(tx, size)
-            if note is not None:
-                return note
-            note = self._signer.sign(size, entries.node_of(tx))
-        with self._store.write() as tx:
-            entries.keep_checkpoint(tx, size, note)
+            known = entries.checkpoint_at(tx, entries.size(tx))
+        if known is not None:
+            return known
+        with self._signer.turn() as turn:
+            with self._store.read() as tx:
+                size = entries.size(tx)
+                note = entries.checkpoint_at(tx, size) or turn.sign(size, entries.node_of(tx))
+            with self._store.write() as tx:
+                entries.keep_checkpoint(tx, size, note)
         return note
 
     def receipt(self, index: int) -> str:

@@ -72,15 +72,31 @@ class Signer:
         self.key = key
         self._guard = guard
 
+    @contextmanager
+    def turn(self) -> Iterator["Turn"]:
+        """Wait for the turn to sign, across threads and processes.
+
+        Read the log inside the turn: a head read before it could be smaller than one that another has signed meanwhile.
+        """
+        with self._guard.with_suffix(self._guard.suffix + ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield Turn(self.key, self._guard)
+
+
+class Turn:
+    """The right to sign the next head; made by `Signer.turn` alone."""
+
+    def __init__(self, key: LogKey, guard: Path) -> None:
+        self._key = key
+        self._guard = guard
+
     def sign(self, size: int, node: tree.Node) -> str:
         """Return a signed checkpoint at `size`, or refuse to fork."""
-        head = note.Checkpoint(self.key.name, size, tree.root(size, node))
-        with self._locked():
-            self._refuse_fork(head, node)
-            # The guard is written first: a crash after it costs one signature, a crash before it could cost two
-            # histories.
-            replace_file(self._guard, head.body().encode())
-            return note.sign(head.body(), self.key.name, self.key.private)
+        head = note.Checkpoint(self._key.name, size, tree.root(size, node))
+        self._refuse_fork(head, node)
+        # The guard is written first: a crash after it costs one signature, a crash before it could cost two histories.
+        replace_file(self._guard, head.body().encode())
+        return note.sign(head.body(), self._key.name, self._key.private)
 
     def _refuse_fork(self, head: note.Checkpoint, node: tree.Node) -> None:
         if not self._guard.exists():
@@ -97,10 +113,3 @@ class Signer:
         proof = tree.consistency_proof(last.size, head.size, node)
         if not tree.verify_consistency(last.size, head.size, proof, last.root, head.root):
             raise HeadRefused(f"entries below {last.size} are not those that were signed")
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        # Two gateways may share a guard; the check and the write belong together.
-        with self._guard.with_suffix(self._guard.suffix + ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

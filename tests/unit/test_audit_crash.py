@@ -92,7 +92,6 @@ def check_against(world: World, acks: list[tuple[str, str]]) -> None:
     )
     posted = {balance.account_id: balance.posted for balance in report.balances}
     assert posted.get(EPS, 0) == EPSILON * (counts["query.released"] + touched)
-    return world
 
 
 @pytest.mark.parametrize(

@@ -97,25 +97,20 @@ def test_half_up_is_the_nearest_and_odd(numerator: int, denominator: int) -> Non
 
 def random_agreement(dice: random.Random) -> SplitAgreement:
     parties = [f"p{number}" for number in range(dice.randint(1, 6))]
-    stages = []
-    left = set(parties)
-    for number in range(dice.randint(1, 4)):
-        paid = dice.sample(parties, dice.randint(1, len(parties)))
-        left -= set(paid)
-        stages.append([f"s{number}", dice.randint(1, 50), paid])
-    stages[-1][2] += sorted(left)  # type: ignore[operator]
-    return SplitAgreement(
-        id="AG",
-        version=1,
-        parties=tuple(Party(name, name, PartyType.ENTERPRISE, "CN-430000") for name in parties),
-        platform_first=PlatformFirst("p0", dice.randint(1, 9_999)) if dice.random() < 0.5 else None,
-        stages=tuple(
-            AgreementStage(
-                str(name), int(weight), tuple(StageShare(p, dice.randint(1, 97)) for p in paid)
-            )  # type: ignore[call-overload, attr-defined]
-            for name, weight, paid in stages
-        ),
+    paid = [dice.sample(parties, dice.randint(1, len(parties))) for _ in range(dice.randint(1, 4))]
+    paid.append([party for party in parties if not any(party in stage for stage in paid)])
+    stages = tuple(
+        AgreementStage(
+            f"s{number}",
+            dice.randint(1, 50),
+            tuple(StageShare(party, dice.randint(1, 97)) for party in stage),
+        )
+        for number, stage in enumerate(paid)
+        if stage
     )
+    payees = tuple(Party(name, name, PartyType.ENTERPRISE, "CN-430000") for name in parties)
+    first = PlatformFirst("p0", dice.randint(1, 9_999)) if dice.random() < 0.5 else None
+    return SplitAgreement("AG", 1, payees, first, stages)
 
 
 def exact_shares(amount: int, agreement: SplitAgreement) -> dict[tuple[str, str], Fraction]:

@@ -24,6 +24,11 @@ def node_over(items: Sequence[bytes]) -> tree.Node:
     return tree.nodes_over([tree.leaf_hash(item) for item in items])
 
 
+def sign(signer: Signer, size: int, node: tree.Node) -> str:
+    with signer.turn() as turn:
+        return turn.sign(size, node)
+
+
 @pytest.fixture
 def key(tmp_path: Path) -> LogKey:
     return create_key(tmp_path / "log.key", ORIGIN)
@@ -57,7 +62,7 @@ def test_a_key_file_is_private_and_never_overwritten(tmp_path: Path, key: LogKey
 
 
 def test_every_changed_bit_of_a_note_is_refused(signer: Signer) -> None:
-    text = signer.sign(3, node_over(leaves(3)))
+    text = sign(signer, 3, node_over(leaves(3)))
     assert note.open_checkpoint(text, signer.key.vkey).size == 3
     raw = text.encode()
     survivors = []
@@ -74,7 +79,7 @@ def test_every_changed_bit_of_a_note_is_refused(signer: Signer) -> None:
 
 def test_lines_of_unknown_keys_are_ignored(tmp_path: Path, signer: Signer) -> None:
     """Witnesses add lines, keys are rotated: both work only if readers skip what they do not know."""
-    ours = signer.sign(2, node_over(leaves(2)))
+    ours = sign(signer, 2, node_over(leaves(2)))
     witness = create_key(tmp_path / "witness.key", "witness.test")
     body = ours.split("\n\n")[0] + "\n"
     line = note.sign(body, witness.name, witness.private).split("\n\n")[1]
@@ -88,7 +93,7 @@ def test_lines_of_unknown_keys_are_ignored(tmp_path: Path, signer: Signer) -> No
 def test_a_bad_signature_of_a_known_key_refuses_the_whole_note(
     signer: Signer, tmp_path: Path
 ) -> None:
-    ours = signer.sign(2, node_over(leaves(2)))
+    ours = sign(signer, 2, node_over(leaves(2)))
     other = note.sign("other text\n", signer.key.name, signer.key.private).split("\n\n")[1]
     with pytest.raises(note.NoteRefused, match="does not fit"):
         note.open_note(ours + other, (signer.key.vkey,))
@@ -105,29 +110,29 @@ def test_a_malformed_checkpoint_is_refused(key: LogKey, body: str) -> None:
 
 def test_the_signer_extends_and_never_forks(signer: Signer) -> None:
     first = leaves(5)
-    signer.sign(5, node_over(first))
-    signer.sign(5, node_over(first))
-    signer.sign(9, node_over([*first, *leaves(4, b"later ")]))
+    sign(signer, 5, node_over(first))
+    sign(signer, 5, node_over(first))
+    sign(signer, 9, node_over([*first, *leaves(4, b"later ")]))
     with pytest.raises(HeadRefused, match="older than the guard"):
-        signer.sign(8, node_over([*first, *leaves(3, b"later ")]))
+        sign(signer, 8, node_over([*first, *leaves(3, b"later ")]))
     with pytest.raises(HeadRefused, match="not those that were signed"):
-        signer.sign(9, node_over([*first, *leaves(4, b"other ")]))
+        sign(signer, 9, node_over([*first, *leaves(4, b"other ")]))
     with pytest.raises(HeadRefused, match="not those that were signed"):
-        signer.sign(12, node_over(leaves(12)))
+        sign(signer, 12, node_over(leaves(12)))
 
 
 def test_the_guard_outlives_the_process(tmp_path: Path, signer: Signer) -> None:
-    signer.sign(5, node_over(leaves(5)))
+    sign(signer, 5, node_over(leaves(5)))
     again = Signer(load_key(tmp_path / "log.key"), tmp_path / "guard")
     with pytest.raises(HeadRefused):
-        again.sign(4, node_over(leaves(4)))
+        sign(again, 4, node_over(leaves(4)))
 
 
 def make_receipt(signer: Signer, count: int, index: int) -> receipt.Receipt:
     items = leaves(count)
     node = node_over(items)
     return receipt.Receipt(
-        items[index], index, tree.inclusion_proof(index, count, node), signer.sign(count, node)
+        items[index], index, tree.inclusion_proof(index, count, node), sign(signer, count, node)
     )
 
 

@@ -4,9 +4,10 @@ import importlib
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -189,6 +190,10 @@ def changed(event: Event, **data: Any) -> Event:
     return replace(event, data={**event.data, **data})
 
 
+def charges_of(event: Event) -> list[dict[str, str]]:
+    return cast("list[dict[str, str]]", event.data["charges"])
+
+
 def double_ending(log: list[Event]) -> None:
     at = first(log, "query.released")
     log.append(replace(log[at], id=log[at].id + "2"))
@@ -218,8 +223,8 @@ def cheaper_everywhere(log: list[Event]) -> None:
     quote = {"gross_uy": "1", "waived_uy": "0", "due_uy": "1"}
     at = first(log, "query.accepted")
     charges = [
-        c if c["unit"] != "micro_yuan" else {**c, "amount": "1"} for c in log[at].data["charges"]
-    ]  # type: ignore[attr-defined]
+        c if c["unit"] != "micro_yuan" else {**c, "amount": "1"} for c in charges_of(log[at])
+    ]
     log[at] = changed(log[at], quote=quote, charges=charges)
     cheaper_usage(log)
 
@@ -227,14 +232,14 @@ def cheaper_everywhere(log: list[Event]) -> None:
 def hold_less_than_quoted(log: list[Event]) -> None:
     at = first(log, "query.accepted")
     charges = [
-        c if c["unit"] != "micro_yuan" else {**c, "amount": "1"} for c in log[at].data["charges"]
-    ]  # type: ignore[attr-defined]
+        c if c["unit"] != "micro_yuan" else {**c, "amount": "1"} for c in charges_of(log[at])
+    ]
     log[at] = changed(log[at], charges=charges)
 
 
 def no_loss(log: list[Event]) -> None:
     at = first(log, "query.accepted")
-    charges = [c for c in log[at].data["charges"] if c["unit"] == "micro_yuan"]  # type: ignore[attr-defined]
+    charges = [c for c in charges_of(log[at]) if c["unit"] == "micro_yuan"]
     log[at] = changed(log[at], charges=charges)
 
 
@@ -390,6 +395,22 @@ def test_notices_are_seen_and_are_no_errors(tmp_path: Path) -> None:
     report = verify.verify_log(folder, world.journal.vkey, NOTHING)
     assert report.ok
     assert codes(report) == {"clock_stepped_back", "plan_absent"}
+    world.store.close()
+
+
+def test_checkpoints_are_signed_in_turn_while_the_log_grows(tmp_path: Path) -> None:
+    """A head read before another's was signed would look like a fork to the guard."""
+    world = open_world(tmp_path)
+    furnish(world.ledger)
+
+    def grow(number: int) -> str:
+        world.answer(str(number), EPS)
+        return world.journal.checkpoint()
+
+    with ThreadPoolExecutor(6) as pool:
+        notes = tuple(pool.map(grow, range(24)))
+    report = verify.verify_log(world.export("x", {}), world.journal.vkey, verify.Held(notes, ()))
+    assert report.findings == ()
     world.store.close()
 
 
