@@ -27,6 +27,8 @@ def _number_libraries_hidden() -> Iterator[None]:
 
 
 with _number_libraries_hidden():
+    # OpenDP imports this one on first use; a confined worker has no file to import from by then.
+    import opendp._data  # noqa: F401
     from opendp.domains import atom_domain, vector_domain
     from opendp.measurements import make_gaussian, make_laplace
     from opendp.metrics import l1_distance, l2_distance
