@@ -200,7 +200,12 @@ def test_aggregates_are_listed() -> None:
 
 def test_limits_are_the_ones_in_force() -> None:
     statement = section("One statement")
-    limits = (f"{BYTES_MAX // 1024} KiB", f"{TOKENS_MAX} tokens", f"{BRACKETS_MAX} open brackets")
-    limits += (f"{DEPTH_MAX} levels", f"{KEYS_MAX:,}".replace(",", " ") + " in one answer")
+    limits = (
+        f"{BYTES_MAX // 1024} KiB",
+        f"{TOKENS_MAX} tokens",
+        f"{BRACKETS_MAX} open brackets",
+        f"{DEPTH_MAX} levels",
+        f"{KEYS_MAX:,}".replace(",", " ") + " in one answer",
+    )
     assert [limit for limit in limits if limit not in statement] == []
     assert f"at most {PATTERN_RUNS_MAX} `%`" in section("Expressions")
