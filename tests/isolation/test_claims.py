@@ -2,14 +2,16 @@
 
 import dataclasses
 import os
+import platform
 import warnings
 from pathlib import Path
 
 import pytest
 
 from sandbox.channel import Limits, Role
-from sandbox.runtimes.base import Claims, Completed, Snapshot
+from sandbox.runtimes.base import Claims, Completed, Died, Reason, Snapshot
 from sandbox.runtimes.list import RUNTIMES
+from sandbox.worker.confine.syscalls import HOSTILE
 from tests.isolation.attacks import ATTACKS, Attack
 from tests.isolation.prison import MIB, PRISONS, run
 
@@ -52,3 +54,27 @@ def test_a_claim_holds_and_its_attack_has_power(runtime, attack, tmp_path):
 def test_insecure_dev_says_so():
     with pytest.warns(RuntimeWarning, match="WITHOUT ISOLATION"):
         RUNTIMES["insecure_dev"]()
+
+
+TRIED = (
+    "socket",
+    "ptrace",
+    "unshare",
+    "keyctl",
+    "bpf",
+    "io_uring_setup",
+    "memfd_create",
+    "personality",
+)
+
+
+def test_the_kernel_enforces_the_filter():
+    """Each hostile call, and the second numbering of x86, ends a confined worker; unconfined, the same calls return."""
+    column = ("x86_64", "aarch64").index(platform.machine())
+    numbers = [HOSTILE[name][column] for name in TRIED]
+    if platform.machine() == "x86_64":
+        numbers.append(0x40000000 | 39)
+    for number in numbers:
+        code = f"call({number}, -1, 0, 0, 0, 0, 0); out = 'returned'"
+        assert run(PRISONS["namespace"], code, limits=TIGHT) == Died(Reason.CRASHED, ""), number
+        assert run(PRISONS["insecure_dev"], code, limits=TIGHT) == Completed(b"'returned'"), number

@@ -60,7 +60,7 @@ def test_an_end_is_named_in_time_and_leaves_nothing(end):
     began = time.monotonic()
     outcome = run(confined(), code, limits=SHORT)
     assert outcome == Died(reason, "")
-    assert time.monotonic() - began < SHORT.deadline_s + 1.0
+    assert time.monotonic() - began < SHORT.deadline_s + 3.0
     assert set(descendants(os.getpid())) == before
 
 

@@ -1,5 +1,6 @@
 """Who may isolate, and how a machine that cannot is told so instead of being served with less."""
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -199,3 +200,35 @@ def test_limits_are_positive():
         with pytest.raises(ValueError, match="positive"):
             Limits(*wrong)
     assert run(confined(), "out = inside.limits.cpu_s", limits=USUAL)
+
+
+THREADS = """
+import os, sys
+sys.path.insert(0, {root!r})
+from sandbox.worker.confine.threads import keep_out_threads, threads_running
+{first}
+import duckdb, opendp.prelude
+print(threads_running())
+"""
+
+
+def counted(first: str) -> str:
+    program = THREADS.format(root=ROOT, first=first)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_one_thread_is_left_when_the_threaded_libraries_are_kept_out():
+    assert counted("keep_out_threads()") == "1"
+    if importlib.util.find_spec("numpy") is None or os.cpu_count() == 1:
+        pytest.skip("nothing here would start a thread")
+    assert counted("pass") != "1"
+
+
+def test_a_threaded_library_that_is_there_already_is_refused():
+    told = counted(
+        "import types; sys.modules['numpy'] = types.ModuleType('numpy'); keep_out_threads()"
+    )
+    assert told == "RuntimeError: `numpy` starts threads and was imported before the worker began"

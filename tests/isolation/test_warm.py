@@ -21,13 +21,19 @@ def family() -> set[int]:
 
 
 def settled(count: int, known: set[int]) -> set[int]:
-    """Wait until `count` processes run beside those known, and are past their start."""
-    deadline = time.monotonic() + 10
-    while len(family() - known) != count and time.monotonic() < deadline:
+    """Wait until `count` processes run beside those known, and the same ones for a while."""
+    deadline = time.monotonic() + 15
+    last: set[int] = set()
+    since = time.monotonic()
+    while time.monotonic() < deadline:
+        found = family() - known
+        if found != last:
+            last, since = found, time.monotonic()
+        elif len(found) == count and time.monotonic() - since > 0.3:
+            break
         time.sleep(0.02)
-    time.sleep(0.1)
-    assert len(family() - known) == count
-    return family() - known
+    assert len(last) == count
+    return last
 
 
 @pytest.fixture
