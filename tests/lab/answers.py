@@ -1,0 +1,170 @@
+"""Answer one line of questions in one of the four modes; whatever goes wrong becomes a verdict."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import duckdb
+
+from policies.refusals import Refused
+from policies.terms import NANO, Accountant, AggregateName, PrivacyLoss, Scalar
+from sandbox.boundary import Plan, Release
+from sandbox.client import Failed, Planned, rehearse, run
+from sandbox.privacy.measurements import NotProved
+from sandbox.runtimes.base import Runtime
+from sandbox.runtimes.list import RUNTIMES
+from sandbox.worker.execute import ExactAggregates
+from tests.lab.bench import RUN_LIMITS, Bench, NotAccepted
+from tests.lab.values import plain
+
+_NAMES = {
+    AggregateName.COUNT: ("count",),
+    AggregateName.COUNT_DISTINCT: ("units",),
+    AggregateName.SUM: ("sum",),
+    AggregateName.AVG: ("sum", "count"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line of output; `loss` in whole epsilon (or rho), `moments` as claimed by the plan."""
+
+    verdict: str
+    code: str | None = None
+    message: str | None = None
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[object, ...], ...] = ()
+    loss: float | None = None
+    moments: tuple[Mapping[str, object], ...] = field(default=())
+
+
+def answer(bench: Bench, mode: str, question: Mapping[str, object]) -> Answer:
+    """Answer one question. A bug becomes `failed`, `internal`: one query never ends the lab."""
+    try:
+        planned = bench.plan(
+            str(question["sql"]), _purpose(bench, question), loss_of(bench, question)
+        )
+        return _MODES[mode](bench, planned)
+    except Refused as refused:
+        place = f" at {refused.at}" if refused.at else ""
+        return Answer("refused", refused.code, refused.message("en") + place)
+    except NotAccepted as failed:
+        return Answer("failed", failed.failure.value)
+    except (duckdb.Error, NotProved) as error:
+        return Answer("failed", "run_failed", type(error).__name__)
+    except Exception as error:  # the lab reports bugs, it does not hide them
+        return Answer("failed", "internal", f"{type(error).__name__}: {error}"[:300])
+
+
+def loss_of(bench: Bench, question: Mapping[str, object]) -> PrivacyLoss:
+    """Return the asked loss, or as much as one query may cost, at most 1."""
+    budget = bench.policy.budget
+    name = "epsilon" if budget.accountant is Accountant.PURE_EPS else "rho"
+    asked = question.get(name, question.get("epsilon"))
+    if asked is None:
+        return PrivacyLoss(budget.accountant, min(NANO, budget.per_query_max), 0)
+    return PrivacyLoss(budget.accountant, int(Fraction(str(asked)) * NANO), 0)
+
+
+def _purpose(bench: Bench, question: Mapping[str, object]) -> str:
+    asked = question.get("purpose")
+    return bench.policy.purposes[0].code if asked is None else str(asked)
+
+
+def _check(bench: Bench, planned: Planned) -> Answer:
+    bench.rehearse(planned.plan)
+    return _accepted(planned, planned.labels, ())
+
+
+def _exact(bench: Bench, planned: Planned) -> Answer:
+    bench.rehearse(planned.plan)
+    return _accepted(planned, planned.labels, _cells(bench.exact(planned.plan)))
+
+
+def _bounded(bench: Bench, planned: Planned) -> Answer:
+    bench.rehearse(planned.plan)
+    exact = bench.bounded(planned.plan)
+    names = (*key_names(planned.plan), *moment_names(planned.plan))
+    return _accepted(planned, names, _totals(exact))
+
+
+def _run(bench: Bench, planned: Planned) -> Answer:
+    runtime: Runtime = RUNTIMES["namespace"]()
+    rehearse(planned.plan, bench.policy.query.max_groups, runtime, RUN_LIMITS)
+    release = run(planned.plan, bench.snapshot, runtime, RUN_LIMITS)
+    if isinstance(release, Failed):
+        return Answer("failed", release.reason)
+    return _accepted(planned, planned.labels, _cells(release))
+
+
+_MODES: Mapping[str, Callable[[Bench, Planned], Answer]] = {
+    "check": _check,
+    "exact": _exact,
+    "bounded": _bounded,
+    "run": _run,
+}
+MODES = tuple(_MODES)
+
+
+def _accepted(
+    planned: Planned, columns: tuple[str, ...], rows: tuple[tuple[object, ...], ...]
+) -> Answer:
+    plan = planned.plan
+    return Answer(
+        "accepted",
+        columns=columns,
+        rows=rows,
+        loss=plan.loss.primary / NANO,
+        moments=tuple(claims(plan)),
+    )
+
+
+def claims(plan: Plan) -> list[Mapping[str, object]]:
+    """Return what the plan claims of each moment: how far one unit moves its vector over all groups."""
+    return [
+        {
+            "name": name,
+            "key_columns": list(key_names(plan)),
+            "sensitivity_l1": moment.sensitivity_l1,
+            "sensitivity_l2": root_up(moment.sensitivity_l2_squared),
+        }
+        for name, moment in zip(moment_names(plan), plan.measurement.moments, strict=True)
+    ]
+
+
+def key_names(plan: Plan) -> tuple[str, ...]:
+    """Name the key columns of the exact moments."""
+    return tuple(f"k{index}" for index in range(len(plan.measurement.keys)))
+
+
+def moment_names(plan: Plan) -> tuple[str, ...]:
+    """Name each moment by its number and what it adds up."""
+    found: dict[int, str] = {}
+    for aggregate in plan.aggregates:
+        for index, name in zip(aggregate.moments, _NAMES[aggregate.name], strict=True):
+            found.setdefault(index, f"m{index}_{name}")
+    return tuple(found[index] for index in range(len(plan.measurement.moments)))
+
+
+def root_up(square: int) -> float:
+    """Return a float that is at least the square root, and the root itself where it is whole."""
+    root = math.sqrt(square)
+    while Fraction(root) ** 2 < square:
+        root = math.nextafter(root, math.inf)
+    return root
+
+
+def _cells(release: Release) -> tuple[tuple[object, ...], ...]:
+    return tuple(tuple(plain(cell.value) for cell in row) for row in release.rows)
+
+
+def _totals(exact: ExactAggregates) -> tuple[tuple[object, ...], ...]:
+    return tuple(
+        (*(plain(value) for value in key), *totals)
+        for key, totals in zip(exact.keys, _by_group(exact), strict=True)
+    )
+
+
+def _by_group(exact: ExactAggregates) -> list[tuple[Scalar, ...]]:
+    return [tuple(vector[group] for vector in exact.moments) for group in range(len(exact.keys))]
