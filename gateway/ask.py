@@ -1,0 +1,38 @@
+"""One question as it came through the door, typed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import rfc8785
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an operator sent.
+
+    `operator` is the party that asks: the ledger knows parties, so that a second credential is no second allowance.
+    `epsilon` and `rho` are as written; which of them must be there depends on the dataset's accountant.
+    """
+
+    operator: str
+    credit_uy: int
+    dataset: str
+    sql: str
+    purpose: str
+    epsilon: str | None
+    rho: str | None
+
+    @property
+    def digest(self) -> str:
+        """Name the request: all that was sent, so that a key cannot be used for two questions.
+
+        Source  SHA-256 over RFC 8785. It stays in the node: a hash of text that can be guessed confirms the guess.
+        """
+        sent = {
+            "dataset": self.dataset,
+            "sql": self.sql,
+            "purpose": self.purpose,
+            "epsilon": self.epsilon,
+            "rho": self.rho,
+        }
+        return "sha256:" + hashlib.sha256(rfc8785.dumps(sent)).hexdigest()

@@ -1,0 +1,102 @@
+"""The face of an answer: everything shown around the noisy values that is known before they are drawn.
+
+It holds names the asker chose and public facts of the plan, never a value, and is fixed before the reservation, so that
+nothing shown beside an answer can depend on data.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit.money.rating import PricePart, Quote
+from gateway.accuracy import Expected, expected, step
+from gateway.amounts import loss_fields
+from policies.access.model import AccessPolicy
+from policies.dataset import Dataset
+from policies.pricing import PricePlan
+from policies.terms import PrivacyLoss
+from sandbox.boundary import Moment, Plan
+from sandbox.client import Planned
+
+
+def columns_face(planned: Planned) -> list[dict[str, Any]]:
+    """Write the columns: name, mechanism, scale and expected error."""
+    shown = []
+    for label, error in zip(planned.labels, expected(planned.plan), strict=True):
+        shown.append({"name": label, "noise": None if error is None else noise_fields(error)})
+    return shown
+
+
+def noise_fields(error: Expected) -> dict[str, Any]:
+    """Write what is known of a column's noise beforehand."""
+    return {
+        "mechanism": error.mechanism,
+        "scale": list(error.scales),
+        "half_width_95": error.half_width,
+        "deviation": error.deviation,
+        "half_width_95_at_rows": [
+            {"rows": at.rows, "half_width": at.half_width} for at in error.at_rows
+        ],
+    }
+
+
+def privacy_face(plan: Plan, epochs: tuple[str, ...], spent: PrivacyLoss | None) -> dict[str, Any]:
+    """Write what the answer costs the units and by which bounds. `spent` is None for a stored answer."""
+    nothing = {"epsilon": "0"} if plan.loss.accountant.value == "pure_eps" else {"rho": "0"}
+    return {
+        "accountant": plan.loss.accountant.value,
+        "loss": loss_fields(plan.loss),
+        "charged": loss_fields(spent)
+        if spent
+        else {"accountant": plan.loss.accountant.value, **nothing, "delta": "0"},
+        "epochs": list(epochs),
+        "bounds": {
+            "groups_per_unit_max": plan.measurement.groups_per_unit_max,
+            "moments": [_moment_fields(moment) for moment in plan.measurement.moments],
+        },
+    }
+
+
+def _moment_fields(moment: Moment) -> dict[str, Any]:
+    return {
+        "kind": moment.kind.value,
+        "row": [moment.row_lower * step(moment), moment.row_upper * step(moment)],
+        "unit_and_group": [
+            moment.partial_lower * step(moment),
+            moment.partial_upper * step(moment),
+        ],
+        "step": step(moment),
+        "loss": loss_fields(moment.loss),
+    }
+
+
+def price_face(plan: PricePlan, quote: Quote, components: tuple[PricePart, ...]) -> dict[str, Any]:
+    """Write the price in whole micro-yuan, with its parts."""
+    return {
+        "currency": plan.currency,
+        "plan": f"{plan.id}@{plan.version}",
+        **{name: int(amount) for name, amount in quote.fields().items()},
+        "parts": [{"name": part.name, "amount_uy": part.amount_uy} for part in components],
+    }
+
+
+def policy_face(policy: AccessPolicy) -> dict[str, Any]:
+    """Name the policy that decided."""
+    return {
+        "id": policy.metadata.id,
+        "version": policy.metadata.version,
+        "digest": policy.digest,
+        "holder": policy.holder.id,
+    }
+
+
+def dataset_face(dataset: Dataset, snapshot: str) -> dict[str, Any]:
+    """Name the dataset and the snapshot."""
+    return {
+        "id": dataset.id,
+        "version": dataset.version,
+        "snapshot": snapshot,
+        "size_class": dataset.size_class.value,
+    }
+
+
+Face = Mapping[str, Any]

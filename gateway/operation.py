@@ -1,0 +1,233 @@
+"""The spine: the one function that knows the whole way of a question, from the door to the answer and back.
+
+    recall     a key that was used before gives what became of it, and runs nothing
+    prepare    dataset, policy, plan, rehearsal, price                     nothing is spent
+    reuse      the same question of the same snapshot was answered before  nothing is drawn anew
+    reserve    loss and money are set aside                                durable before any row is read
+    run        once, beside the data
+    post       answer, loss, fee and log entry in one transaction          durable before the answer leaves
+    release    at the instant of the size class, never early, never late
+
+The comment before each step says what it means if the machine stops right there.
+"""
+
+import secrets
+from datetime import timedelta
+
+from audit.request import Conflict, Insufficient, NotStored, Outcome, Replayed, Request, Reused
+from audit.store.operations import State
+from gateway.accounts import open_accounts
+from gateway.amounts import account_text, loss_text
+from gateway.answer import Answer, answer
+from gateway.ask import Ask
+from gateway.asked import Asked
+from gateway.node import Node
+from gateway.places import Late, Place
+from gateway.prepare import Prepared, prepare, stored_answer
+from gateway.unanswered import Unanswered
+from policies.refusals import Refused, Stage
+from sandbox import client, wire
+from sandbox.boundary import Release
+from sandbox.client import Failed
+
+# Named so that a crash test can stop the process at each.
+FAULT_POINTS = ("prepared", "reserved", "started", "ran", "settling", "posted", "released")
+
+# How long after its release an open operation counts as lost; only another gateway's sweep looks at it.
+_LOST_AFTER = timedelta(minutes=5)
+
+
+def ask_question(node: Node, ask: Ask, key: str) -> Answer:
+    """Answer a question once, and again under the same key for as long as the ledger lives.
+
+    Refuses  everything that may not be asked; logged, nothing spent, the key stays free.
+    """
+    # A crash before the reservation leaves no trace: the asker tries again, with the same key or another.
+    before = _recalled(node, ask, node.ledger.outcome(ask.operator, key))
+    if before is not None:
+        return before
+    operation = new_operation(node)
+    try:
+        with node.places.admitted():
+            return _first_time(node, ask, (operation, key))
+    except Refused as refused:
+        node.ledger.refuse(operation, ask.operator, refused.stage.value, refused.code)
+        raise
+
+
+def _first_time(node: Node, ask: Ask, ids: tuple[str, str]) -> Answer:
+    prepared = prepare(node, ask)
+    node.fault("prepared")
+    # A crash in `reuse` is the database's: the stored answer was given out and metered, or nothing happened.
+    given = _reused(node, ask, ids, prepared)
+    if given is not None:
+        return given
+    _refuse_quarantined(node, prepared)
+    size = node.settings.size_classes[prepared.size_class]
+    with node.places.place(size.release_s - node.settings.settle_s, size.release_s) as place:
+        return _reserved(node, ask, ids, prepared, place)
+
+
+def _reserved(
+    node: Node, ask: Ask, ids: tuple[str, str], prepared: Prepared, place: Place
+) -> Answer:
+    operation, key = ids
+    request = _request(node, ask, ids, prepared)
+    # A crash while accounts are opened leaves accounts that nothing was charged to.
+    open_accounts(node.ledger, tuple(load.account for load in prepared.loads))
+    # The face comes before the reservation: a crash between them leaves names of columns that no answer will use.
+    node.asked.put(Asked(operation, ask.operator, ask.digest, prepared.face))
+    reserved = node.ledger.reserve(request)
+    if isinstance(reserved, Replayed | Conflict | Insufficient):
+        return _not_reserved(node, ask, reserved, prepared)
+    # A crash from here on leaves a hold; at the next start it is given back, for no worker had leave to start.
+    node.fault("reserved")
+    node.ledger.start(operation, reserved.fence)
+    # A crash from here on spends: whether the worker had read a row cannot be known. The key then says `failed, spent`.
+    node.fault("started")
+    done = place.run(
+        lambda: client.run(
+            prepared.planned.plan,
+            prepared.served.snapshot,
+            node.isolation.runtime,
+            node.settings.query_limits(prepared.size_class),
+        )
+    )
+    node.fault("ran")
+    # The log shows when an entry was made and the budget when it moved, so both wait for the fixed instant too.
+    place.wait_until_settling()
+    node.fault("settling")
+    if not isinstance(done, Release):
+        raise _failed(node, (operation, reserved.fence), done, place)
+    content = wire.encode(done)
+    node.ledger.post(operation, reserved.fence, content, prepared.planned.digest)
+    # A crash from here on loses nothing: answer, loss, fee and log are one fact, and the key brings the answer back.
+    node.fault("posted")
+    given = _recalled(node, ask, node.ledger.outcome(ask.operator, key))
+    if given is None:
+        raise AssertionError("a posted operation has an outcome")
+    place.wait_until_release()
+    node.fault("released")
+    return given
+
+
+def _reused(node: Node, ask: Ask, ids: tuple[str, str], fresh: Prepared) -> Answer | None:
+    """Give the stored cells again: authorised anew by `prepare`, no loss, a price of its own, the asker's own names."""
+    if node.ledger.cell(fresh.planned.digest) is None:
+        return None
+    prepared = stored_answer(node, ask, fresh)
+    open_accounts(node.ledger, tuple(load.account for load in prepared.loads))
+    node.asked.put(Asked(ids[0], ask.operator, ask.digest, prepared.face))
+    request = _request(node, ask, ids, prepared)
+    reused = node.ledger.reuse(request, prepared.planned.digest)
+    if isinstance(reused, NotStored):
+        return None
+    if not isinstance(reused, Reused):
+        return _not_reserved(node, ask, reused, prepared)
+    return _recalled(node, ask, node.ledger.outcome(ask.operator, ids[1]))
+
+
+def _request(node: Node, ask: Ask, ids: tuple[str, str], prepared: Prepared) -> Request:
+    size = node.settings.size_classes[prepared.size_class]
+    return Request(
+        operation_id=ids[0],
+        client_id=ask.operator,
+        idempotency_key=ids[1],
+        request_digest=ask.digest,
+        charges=tuple(load.charge for load in prepared.loads),
+        deadline=node.clock() + timedelta(seconds=size.release_s) + _LOST_AFTER,
+        terms=prepared.terms,
+    )
+
+
+def _not_reserved(
+    node: Node, ask: Ask, reserved: Replayed | Conflict | Insufficient, prepared: Prepared
+) -> Answer:
+    if isinstance(reserved, Conflict):
+        raise Refused("idempotency_conflict", Stage.DOOR)
+    if isinstance(reserved, Replayed):
+        given = _recalled(node, ask, reserved.outcome)
+        if given is None:
+            raise AssertionError("a replay has an outcome")
+        return given
+    unit = next(
+        load.account.unit for load in prepared.loads if load.account.id == reserved.account_id
+    )
+    raise Refused(
+        "budget_exhausted",
+        Stage.LEDGER,
+        account=reserved.account_id,
+        available=account_text(unit, max(0, reserved.available)),
+        asked=account_text(unit, reserved.asked),
+    )
+
+
+def _recalled(node: Node, ask: Ask, outcome: Outcome | None) -> Answer | None:
+    """Return what became of a key, or None if it is new.
+
+    Refuses  a key that was used for another question, and one whose question is still being answered.
+    """
+    if outcome is None:
+        return None
+    asked = node.asked.get(outcome.operation_id)
+    if asked is None or asked.request_digest != ask.digest:
+        raise Refused("idempotency_conflict", Stage.DOOR)
+    return told(node, asked, outcome)
+
+
+def told(node: Node, asked: Asked, outcome: Outcome) -> Answer:
+    """Tell an operation's outcome to its asker."""
+    if outcome.state in (State.RESERVED, State.RUNNING):
+        raise Refused("query_in_progress", Stage.RUN)
+    if outcome.release is None:
+        raise unanswered(asked, outcome.touched is True)
+    receipt = node.asked.handed_out(asked.operation)
+    if receipt is None:
+        receipt = node.asked.receipt(asked.operation, node.journal.receipt(outcome.index))
+    return answer(asked, outcome.release, receipt, outcome.index)
+
+
+def unanswered(asked: Asked, spent: bool) -> Unanswered:
+    """Say that there will be no answer, and what that cost."""
+    refused = Refused(
+        "query_failed", Stage.RUN, fate="spent / 已消耗" if spent else "given back / 已退回"
+    )
+    loss = next(
+        asked.face["privacy"]["loss"][name]
+        for name in ("epsilon", "rho")
+        if name in asked.face["privacy"]["loss"]
+    )
+    return Unanswered(asked.operation, refused, str(loss) if spent else loss_text(0))
+
+
+def _failed(
+    node: Node, opened: tuple[str, str], done: Failed | Late[Release | Failed], place: Place
+) -> Unanswered:
+    operation, fence = opened
+    reason, touched = _reason(done)
+    node.ledger.fail(operation, fence, reason, touched)
+    node.fault("posted")
+    place.wait_until_release()
+    asked = node.asked.get(operation)
+    if asked is None:
+        raise AssertionError("the face of an operation is written before its reservation")
+    return unanswered(asked, touched)
+
+
+def _reason(done: Failed | Late[Release | Failed]) -> tuple[str, bool]:
+    if isinstance(done, Late):
+        return "deadline", True
+    # The ledger gives a loss back for this one word only: the worker never stood, so nothing was handed to it.
+    return ("runtime_unavailable", False) if not done.touched else (done.reason, True)
+
+
+def _refuse_quarantined(node: Node, prepared: Prepared) -> None:
+    # One failure may have told one bit; asked again and again it could tell the rest, whoever asks.
+    if node.ledger.shape_failures(prepared.terms.shape):
+        raise Refused("query_quarantined", Stage.LEDGER)
+
+
+def new_operation(node: Node) -> str:
+    """Name an operation: by time, so that a list of them is in order, and by dice, so that none can be guessed."""
+    milliseconds = int(node.clock().timestamp() * 1000)
+    return f"q_{milliseconds:012x}{secrets.token_hex(10)}"

@@ -1,0 +1,88 @@
+"""POST /v1/queries: ask, and be answered at the instant of the dataset's size class."""
+
+import asyncio
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+
+from gateway.ask import Ask
+from gateway.caller import AnyNode, OperatorClient
+from gateway.identity.clients import Client
+from gateway.node import Node
+from gateway.operation import ask_question, told
+from gateway.schemas import Problem, QueryAnswer, QueryBody
+from policies.refusals import Refused, Stage
+
+router = APIRouter(prefix="/v1/queries", tags=["query"])
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+_NO: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": "refused; nothing was spent"}
+    for status in (400, 401, 403, 404, 409, 413, 422, 423, 429, 503)
+}
+_FAILED: dict[int | str, dict[str, Any]] = {
+    500: {"model": Problem, "description": "no answer; `loss_spent` says what stays spent"}
+}
+
+
+@router.post("", response_model=QueryAnswer, responses=_NO | _FAILED)
+async def ask(
+    body: QueryBody,
+    request: Request,
+    client: OperatorClient,
+    node: AnyNode,
+    idempotency_key: Annotated[str | None, Header(max_length=512)] = None,
+) -> Any:
+    """Ask one question. The same Idempotency-Key brings the same answer, to the byte, and costs nothing again."""
+    if idempotency_key is None or _KEY.fullmatch(idempotency_key) is None:
+        raise Refused("idempotency_key_missing", Stage.DOOR)
+    question = ask_of(body, client)
+    loop = asyncio.get_running_loop()
+    given = await loop.run_in_executor(
+        request.app.state.threads, ask_question, node, question, idempotency_key
+    )
+    return given.body
+
+
+@router.get("/{operation}", response_model=QueryAnswer, responses=_NO | _FAILED)
+def answer_again(operation: str, client: OperatorClient, node: AnyNode) -> Any:
+    """Return the answer of an operation again."""
+    return _own(node, client, operation).body
+
+
+@router.get("/{operation}/receipt", responses=_NO)
+def receipt(operation: str, client: OperatorClient, node: AnyNode) -> dict[str, Any]:
+    """Return the receipt with what opens its commitment: enough to check, offline and for ever, what was released."""
+    given = _own(node, client, operation)
+    outcome = node.ledger.outcome_of(operation)
+    if outcome is None or outcome.release is None:
+        raise Refused("not_found", Stage.DOOR)
+    return {
+        "operation": operation,
+        "log_key": node.journal.vkey,
+        **given.body["receipt"],
+        "salt": outcome.release.salt.hex(),
+        "content": outcome.release.content.decode("utf-8"),
+    }
+
+
+def ask_of(body: QueryBody, client: Client) -> Ask:
+    """Turn a body into a question of the caller's party."""
+    return Ask(
+        operator=client.party,
+        credit_uy=client.credit_uy,
+        dataset=body.dataset,
+        sql=body.sql,
+        purpose=body.purpose,
+        epsilon=body.epsilon,
+        rho=body.rho,
+    )
+
+
+def _own(node: Node, client: Client, operation: str) -> Any:
+    asked = node.asked.get(operation)
+    outcome = node.ledger.outcome_of(operation)
+    # One answer for what is not there and for what is another's.
+    if asked is None or outcome is None or asked.operator != client.party:
+        raise Refused("not_found", Stage.DOOR)
+    return told(node, asked, outcome)

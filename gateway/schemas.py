@@ -1,0 +1,113 @@
+"""The words of the interface. pydantic's only home; inside, everything is a frozen dataclass."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+LossText = Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class Strict(BaseModel):
+    """A body without unknown fields: a misspelt `epsilom` must not pass unseen."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class QueryBody(Strict):
+    """A question. Exactly one of `epsilon` and `rho`, as the dataset's accountant says, as a decimal string."""
+
+    dataset: Name = Field(description="id of the dataset, as GET /v1/datasets lists it")
+    sql: str = Field(min_length=1, description="one SELECT over registered tables")
+    purpose: Name = Field(description="a purpose that the policy grants")
+    epsilon: LossText | None = Field(default=None, description='privacy loss to spend, e.g. "0.5"')
+    rho: LossText | None = Field(default=None, description="privacy loss under zCDP")
+
+
+class DocumentBody(Strict):
+    """A policy, price plan or split agreement as YAML 1.2 text."""
+
+    text: str = Field(min_length=1)
+
+
+class ApprovalBody(Strict):
+    """Which version is approved: an approval is of one digest."""
+
+    digest: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+
+
+class HoldBody(Strict):
+    """What to stop or to let go on: one dataset, or everything if `dataset` is left out."""
+
+    dataset: Name | None = None
+
+
+class SettlementBody(Strict):
+    """A range of the log, end excluded; without an end up to now."""
+
+    index_from: Annotated[int, Field(ge=0)]
+    index_to: Annotated[int, Field(ge=0)] | None = None
+
+
+class Token(BaseModel):
+    """RFC 6749 section 5.1."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class Column(BaseModel):
+    """One column of an answer."""
+
+    name: str
+    type: str
+    role: Literal["key", "noisy", "constant"]
+    mechanism: str | None
+    scale: list[float]
+    interval: Literal["exact_noise_law", "simulated_noise_law", "none"]
+
+
+class Receipt(BaseModel):
+    """Proof that the answer is in the log."""
+
+    index: int
+    proof: str = Field(description="c2sp.org/tlog-proof; check it with `keyong audit verify`")
+
+
+class QueryAnswer(BaseModel):
+    """An answer: noisy values, their 95 % intervals and standard deviations, what it cost, and its receipt."""
+
+    operation: str
+    columns: list[Column]
+    rows: list[list[Any]]
+    intervals: list[list[list[Any] | None]]
+    deviations: list[list[Any]]
+    confidence: str
+    dataset: dict[str, Any]
+    purpose: str
+    privacy: dict[str, Any]
+    price: dict[str, Any]
+    policy: dict[str, Any]
+    accepted_at: str
+    reused: bool
+    warnings: list[str]
+    receipt: Receipt
+
+
+class Problem(BaseModel):
+    """RFC 9457 with a stable `code`; nothing was charged, and `loss_spent` says what was spent."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    lang: str
+    detail: str
+    detail_en: str
+    detail_zh: str
+    stage: str
+    errors: list[dict[str, Any]]
+    needed_grants: list[dict[str, str]]
+    charged: bool
+    loss_spent: str

@@ -1,0 +1,47 @@
+"""Serve a node over HTTP until it is told to stop."""
+
+import logging
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import uvicorn
+
+from gateway.app import make_app
+from gateway.home import Home
+from gateway.node import Start, open_node
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody listens on just now."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as found:
+        found.bind((LOOPBACK, 0))
+        return int(found.getsockname()[1])
+
+
+def serve(folder: Path, chosen: Start, address: tuple[str, int]) -> None:
+    """Open the node, take requests, and close it when asked to stop (SIGINT, SIGTERM)."""
+    _log_errors_to(Home(folder).errors)
+    node = open_node(folder, chosen)
+    try:
+        host, port = address
+        app = make_app(node)
+        # No access log: a line for each question would show its length and its time beside the data.
+        config = uvicorn.Config(
+            app, host=host, port=port, log_level="warning", access_log=False, server_header=False
+        )
+        uvicorn.Server(config).run()
+        app.state.threads.shutdown(wait=True)
+    finally:
+        node.close()
+
+
+def _log_errors_to(path: Path) -> None:
+    log = logging.getLogger("keyong.errors")
+    writer = logging.FileHandler(path, encoding="utf-8")
+    writer.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    path.chmod(0o600)
+    log.addHandler(writer)
+    log.propagate = False
