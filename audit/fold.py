@@ -61,24 +61,23 @@ class _Replay:
         self._accounts: dict[str, Balance] = {}
         self._open: dict[str, _Accepted] = {}
         self._operations: set[str] = set()
-        self._answers: dict[
-            int, tuple[Event, Event]
-        ] = {}  # index -> (answer, terms it was given under)
-        self._unmetered: set[int] = set()
-        self._ids: set[tuple[str, str]] = set()
+        # index -> (answer, the terms it was given under), until its usage record comes
+        self._unmetered: dict[int, tuple[Event, Event]] = {}
+        # index -> what a stored answer must repeat; kept for ever, so kept small
+        self._released: dict[int, tuple[str, ...]] = {}
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._ids: dict[str, set[str]] = {}
         self._documents: set[str] = set()
         self._snapshots: set[str] = set()
         self._times: dict[str, str] = {}
         self._findings: list[Finding] = []
 
     def take(self, index: int, event: Event) -> None:
-        if (event.source, event.id) in self._ids:
-            self._error(
-                "event_repeated",
-                index,
-                f"event `{event.id}` of `{event.source}` is in the log twice",
-            )
-        self._ids.add((event.source, event.id))
+        ids = self._ids.setdefault(event.source, set())
+        if event.id in ids:
+            detail = f"event `{event.id}` of `{event.source}` is in the log twice"
+            self._error("event_repeated", index, detail)
+        ids.add(event.id)
         if event.time < self._times.get(event.source, ""):
             self._notice("clock_stepped_back", index, f"clock of `{event.source}` went backwards")
         self._times[event.source] = event.time
@@ -143,37 +142,29 @@ class _Replay:
             spent = charge.amount if is_spent(charge.unit, ending) else 0
             self._move(index, charge, posted=spent, held=-charge.amount)
         if ending is Ending.RELEASED:
-            self._answers[index] = (event, accepted.event)
-            self._unmetered.add(index)
+            self._released[index] = self._repeatable(event, accepted.event)
+            self._unmetered[index] = (event, accepted.event)
 
     def reused(self, index: int, event: Event) -> None:
         charges = self._charges_of(event)
         self._check_new(index, event, charges)
         if any(charge.unit is not Unit.MICRO_YUAN for charge in charges):
             self._error("reuse_charged", index, "a stored answer was charged a loss")
-        original = self._answers.get(cast("int", event.data["released"]))
-        if original is None or original[0].kind != "query.released":
-            self._error("reuse_unfounded", index, "no such release before this entry")
-        elif not _same(("commitment",), event, original[0]) or not _same(
-            ("family", "snapshots"), event, original[1]
-        ):
-            self._error(
-                "reuse_unfounded", index, "release is of another answer, family or snapshot"
-            )
+        original = self._released.get(cast("int", event.data["released"]))
+        if original != self._repeatable(event, event):
+            detail = "no such answer of this family and snapshot before this entry"
+            self._error("reuse_unfounded", index, detail)
         for charge in charges:
             self._move(index, charge, posted=charge.amount, held=0)
-        self._answers[index] = (event, event)
-        self._unmetered.add(index)
+        self._unmetered[index] = (event, event)
 
     def usage(self, index: int, event: Event) -> None:
         of = cast("int", event.data["of"])
         if of not in self._unmetered:
-            self._error(
-                "usage_unpaired", index, f"entry {of} is not an answer that lacks its usage record"
-            )
+            detail = f"entry {of} is not an answer that lacks its usage record"
+            self._error("usage_unpaired", index, detail)
             return
-        self._unmetered.remove(of)
-        answer, terms = self._answers[of]
+        answer, terms = self._unmetered.pop(of)
         same_terms = _same(("operation", "plan", "agreement", "usage", "quote"), event, terms)
         if not same_terms or event.subject != answer.subject:
             self._error(
@@ -187,6 +178,10 @@ class _Replay:
 
     def dataset(self, _index: int, event: Event) -> None:
         self._snapshots.add(str(event.data["commitment"]))
+
+    def _repeatable(self, answer: Event, terms: Event) -> tuple[str, ...]:
+        of = (str(terms.data["family"]), *cast("list[str]", terms.data["snapshots"]))
+        return (str(answer.data["commitment"]), *self._same.setdefault(of, of))
 
     def _check_new(self, index: int, event: Event, charges: tuple[Charge, ...]) -> None:
         operation = str(event.data["operation"])

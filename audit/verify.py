@@ -12,15 +12,16 @@ Not promised  That the node showed everybody the same log: compare checkpoints w
 Needs       The standard library, `cryptography` and `rfc8785`. No store, no clock, no network.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from audit.charge import Balance
 from audit.fold import Finding, fold
 from audit.log import canon, commitment, events, export, note, receipt, tiles, tree
 from audit.log.events import Event
-from audit.money.reconcile import Papers, reconcile
+from audit.money.reconcile import MONEY_KINDS, Papers, reconcile
 
 _BUNDLE_BYTES_MAX = tiles.WIDTH * (2 + 65_535)
 
@@ -44,7 +45,7 @@ class Report:
     entry: Event | None = None
     balances: tuple[Balance, ...] = ()
     open_operations: tuple[str, ...] = ()
-    kinds: tuple[tuple[str, int], ...] = field(default=())
+    kinds: tuple[tuple[str, int], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -89,21 +90,16 @@ def verify_log(folder: Path, vkey: str, held: Held) -> Report:
         head = note.open_checkpoint((raw or b"").decode("utf-8"), key)
     except (note.NoteRefused, UnicodeDecodeError) as error:
         return Report("", 0, "", (_error("checkpoint_refused", 0, str(error)),))
-    leaves, findings = _leaves(folder, head.size)
-    if leaves is None:
-        return Report(head.origin, head.size, head.root.hex(), findings)
-    hashes = [tree.leaf_hash(leaf) for leaf in leaves]
-    node = tree.nodes_over(hashes)
-    found = [
-        *findings,
-        *_tree_findings(folder, head, node),
-        *_held_findings(held, key, leaves, node),
-    ]
-    decoded = tuple(_decoded(leaves, found))
-    if len(decoded) != len(leaves):
+    found: list[Finding] = []
+    walk = _Walk(folder, head.size, found)
+    folded = fold(walk.events())
+    found += folded.findings
+    if len(walk.hashes) < head.size:
         return Report(head.origin, head.size, head.root.hex(), tuple(found))
-    folded = fold(enumerate(decoded))
-    found += [*folded.findings, *reconcile(decoded, _papers(folder))]
+    node = tree.nodes_over(walk.hashes)
+    found += _tree_findings(folder, head, node)
+    found += _held_findings(held, key, walk.hashes, node)
+    found += reconcile(walk.money, _papers(folder))
     return Report(
         head.origin,
         head.size,
@@ -111,22 +107,48 @@ def verify_log(folder: Path, vkey: str, held: Held) -> Report:
         tuple(found),
         balances=folded.balances,
         open_operations=folded.open_operations,
-        kinds=_kinds(decoded),
+        kinds=tuple(sorted(walk.kinds.items())),
     )
 
 
-def _leaves(folder: Path, size: int) -> tuple[tuple[bytes, ...] | None, tuple[Finding, ...]]:
-    leaves: list[bytes] = []
-    for number, width in tiles.widths(size):
-        name = tiles.path("entries", number, width)
-        content = export.read(folder, name, _BUNDLE_BYTES_MAX)
-        if content is None:
-            return None, (_error("file_missing", number * tiles.WIDTH, f"`{name}` is missing"),)
-        try:
-            leaves += tiles.unbundle(content, width)
-        except tiles.BundleRefused as error:
-            return None, (_error("bundle_refused", number * tiles.WIDTH, f"`{name}`: {error}"),)
-    return tuple(leaves), ()
+class _Walk:
+    """Reads an export once, entry by entry, so that a long log fits in memory."""
+
+    def __init__(self, folder: Path, size: int, found: list[Finding]) -> None:
+        self._folder = folder
+        self._size = size
+        self._found = found
+        self.hashes: list[bytes] = []
+        self.kinds: Counter[str] = Counter()
+        self.money: list[tuple[int, Event]] = []
+
+    def events(self) -> Iterator[tuple[int, Event]]:
+        """Yield what can be read; what cannot is a finding."""
+        for leaf in self._leaves():
+            index = len(self.hashes)
+            self.hashes.append(tree.leaf_hash(leaf))
+            try:
+                event = events.decode(leaf)
+            except (canon.NotCanonical, events.UnknownEvent) as error:
+                self._found.append(_error("leaf_refused", index, str(error)))
+                continue
+            self.kinds[event.kind] += 1
+            if event.kind in MONEY_KINDS:
+                self.money.append((index, event))
+            yield index, event
+
+    def _leaves(self) -> Iterator[bytes]:
+        for number, width in tiles.widths(self._size):
+            name, index = tiles.path("entries", number, width), number * tiles.WIDTH
+            content = export.read(self._folder, name, _BUNDLE_BYTES_MAX)
+            if content is None:
+                self._found.append(_error("file_missing", index, f"`{name}` is missing"))
+                return
+            try:
+                yield from tiles.unbundle(content, width)
+            except tiles.BundleRefused as error:
+                self._found.append(_error("bundle_refused", index, f"`{name}`: {error}"))
+                return
 
 
 def _tree_findings(folder: Path, head: note.Checkpoint, node: tree.Node) -> Iterator[Finding]:
@@ -138,7 +160,7 @@ def _tree_findings(folder: Path, head: note.Checkpoint, node: tree.Node) -> Iter
 
 
 def _held_findings(
-    held: Held, key: note.VerifierKey, leaves: Sequence[bytes], node: tree.Node
+    held: Held, key: note.VerifierKey, hashes: Sequence[bytes], node: tree.Node
 ) -> Iterator[Finding]:
     for number, text in enumerate(held.checkpoints):
         try:
@@ -146,9 +168,9 @@ def _held_findings(
         except note.NoteRefused as error:
             yield _error("held_refused", 0, f"checkpoint {number} that you hold: {error}")
             continue
-        if older.size > len(leaves):
+        if older.size > len(hashes):
             yield _error(
-                "log_shrank", len(leaves), f"you hold a checkpoint of {older.size} entries"
+                "log_shrank", len(hashes), f"you hold a checkpoint of {older.size} entries"
             )
         elif tree.root(older.size, node) != older.root:
             detail = f"entries below {older.size} are not those you hold a checkpoint of"
@@ -160,7 +182,7 @@ def _held_findings(
         except receipt.ReceiptRefused as error:
             yield _error("held_refused", 0, f"receipt {number} that you hold: {error}")
             continue
-        if parsed.index >= len(leaves) or leaves[parsed.index] != parsed.leaf:
+        if hashes[parsed.index : parsed.index + 1] != [tree.leaf_hash(parsed.leaf)]:
             yield _error(
                 "receipt_not_in_log",
                 parsed.index,
@@ -168,23 +190,10 @@ def _held_findings(
             )
 
 
-def _decoded(leaves: Sequence[bytes], findings: list[Finding]) -> Iterator[Event]:
-    for index, leaf in enumerate(leaves):
-        try:
-            yield events.decode(leaf)
-        except (canon.NotCanonical, events.UnknownEvent) as error:
-            findings.append(_error("leaf_refused", index, str(error)))
-
-
 def _papers(folder: Path) -> Papers:
     documents = export.read_all(folder, export.DOCUMENTS, canon.DOCUMENT_BYTES_MAX)
     statements = export.read_all(folder, export.STATEMENTS, canon.DOCUMENT_BYTES_MAX)
     return Papers({f"sha256:{name}": content for name, content in documents.items()}, statements)
-
-
-def _kinds(decoded: Sequence[Event]) -> tuple[tuple[str, int], ...]:
-    names = [event.kind for event in decoded]
-    return tuple((name, names.count(name)) for name in sorted(set(names)))
 
 
 def _error(code: str, index: int, detail: str) -> Finding:

