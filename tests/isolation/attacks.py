@@ -180,7 +180,7 @@ ATTACKS = (
         "resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)\n"
         "out = resource.getrlimit(resource.RLIMIT_AS)[1] == resource.RLIM_INFINITY",
     ),
-    Attack("bounded_cpu", "three seconds", "while time.process_time() < 3: pass\nout = True"),
+    Attack("bounded_cpu", "twice its time", "while time.process_time() < 2: pass\nout = True"),
     Attack(
         "bounded_cpu",
         "no bound",

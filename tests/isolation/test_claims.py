@@ -15,7 +15,7 @@ from sandbox.worker.confine.syscalls import HOSTILE
 from tests.isolation.attacks import ATTACKS, Attack
 from tests.isolation.prison import MIB, PRISONS, run
 
-TIGHT = Limits(memory_bytes=1024 * MIB, cpu_s=2, deadline_s=10.0, output_bytes_max=64 * 1024)
+TIGHT = Limits(memory_bytes=1024 * MIB, cpu_s=1, deadline_s=10.0, output_bytes_max=64 * 1024)
 TRIED_ELSEWHERE = {"dies_with_parent"}  # test_ends.py: it takes a parent to kill
 
 

@@ -1,43 +1,36 @@
 """A waiting worker, looked at from outside: what the kernel holds about it must be what the claims say."""
 
 import os
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from sandbox.channel import Limits, Role
+from sandbox.channel import Role
 from sandbox.runtimes.base import Standing
-from tests.isolation.family import descendants
-from tests.isolation.prison import MIB, confined, run
-
-LONG = Limits(memory_bytes=512 * MIB, cpu_s=30, deadline_s=30.0, output_bytes_max=1024)
+from sandbox.runtimes.conversation import Begun
+from tests.isolation.family import born, descendants, gone
+from tests.isolation.prison import USUAL, confined
 
 
 @pytest.fixture(scope="module")
 def waiting(snapshot, standing):
-    """The process directories of the first process and of its confined worker, while that waits for a lock."""
+    """The process directories of the first process and of its confined worker, which waits for a request."""
     if standing is not Standing.ROOT:
         pytest.skip("only root may look at a worker that is another user")
-    # The worker waits for its request, which is sent byte by byte: ask for much work instead.
-    code = "time.sleep(4); out = 1"
     before = set(descendants(os.getpid()))
-    thread = threading.Thread(target=run, args=(confined(), code, Role.QUERY, snapshot, LONG))
-    thread.start()
+    begun = confined().begin(Role.QUERY, snapshot, USUAL)
+    assert isinstance(begun, Begun)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    shut_in: list[int] = []
+    while not shut_in and time.monotonic() < deadline:
         new = sorted(set(descendants(os.getpid())) - before)
-        confined_now = [
-            pid for pid in new if "Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text()
-        ]
-        if len(new) == 2 and confined_now:
-            break
-        time.sleep(0.01)
+        shut_in = [pid for pid in new if "Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text()]
     first, worker = new
-    assert confined_now == [worker]
+    assert shut_in == [worker]
     yield Path(f"/proc/{first}"), Path(f"/proc/{worker}")
-    thread.join()
+    begun.abandon()
+    assert gone({worker: born(worker)}, within_s=1.0)
 
 
 def status(process: Path) -> dict[str, str]:
