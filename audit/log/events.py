@@ -102,6 +102,7 @@ EVENTS: Mapping[str, Check] = MappingProxyType(
         ),
         "statement.issued": record(
             statement=fields.identifier,
+            corrects=fields.identifier_or_none,
             digest=fields.digest,
             index_from=fields.index,
             index_to=fields.index,

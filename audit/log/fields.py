@@ -123,6 +123,9 @@ identifier = matching(
     r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,127}",
     "an identifier of at most 128 letters, digits and _.:@/+-",
 )
+identifier_or_none = matching(
+    r"|[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,127}", "an identifier of at most 128 characters, or empty"
+)
 code = matching(r"[a-z][a-z0-9_]{0,63}", "a code of lower-case letters, digits and underscores")
 digest = matching(r"sha256:[0-9a-f]{64}", "a `sha256:` digest")
 commitment = matching(r"commit-sha256:[0-9a-f]{64}", "a `commit-sha256:` commitment")

@@ -100,8 +100,8 @@ def _draw_up_again(
             )
             continue
         try:
-            claimed = canon.decode_document(statements[name])
-            statement = _again(claimed, (index, event), drawn, (usages, terms))
+            canon.decode_document(statements[name])
+            statement = _again((index, event), drawn, (usages, terms))
         except (canon.NotCanonical, StatementRefused, UnknownJurisdiction) as error:
             yield _error("statement_refused", index, f"`{name}`: {error}")
             continue
@@ -119,14 +119,13 @@ def _draw_up_again(
 
 
 def _again(
-    claimed: Mapping[str, object],
     issued: tuple[int, Event],
     drawn: Mapping[str, Statement],
     source: tuple[Sequence[UsageEntry], Terms],
 ) -> Statement:
     usages, terms = source
     index, event = issued
-    name, corrects = str(event.data["statement"]), str(claimed.get("corrects", ""))
+    name, corrects = str(event.data["statement"]), str(event.data["corrects"])
     if corrects:
         if corrects not in drawn:
             raise StatementRefused(f"it takes back `{corrects}`, which was not issued before it")

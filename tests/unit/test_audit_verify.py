@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from audit import verify
+from audit import close, verify
 from audit.log import canon, events, export, note, tiles, tree
 from audit.log.events import Event
 from audit.log.signer import LogKey, load_key
 from audit.money.reconcile import Papers, read_terms
-from audit.money.statement import draw_up, take_back, usage_entry
+from audit.money.statement import Terms, take_back
 from audit.request import Reserved
 from tests.unit.audit_world import DOCUMENTS, World, ask, ask_again, furnish, open_world
 
@@ -41,32 +41,16 @@ def live(world: World, count: int) -> None:
             world.ledger.reuse(ask_again(f"{name}-again", "op-2"), f"cell-{name}")
 
 
+def read_documents() -> Terms:
+    terms, findings = read_terms(Papers(DOCUMENTS, {}))
+    assert findings == ()
+    return terms
+
+
 def issue(world: World, name: str, span: tuple[int, int]) -> bytes:
     """Draw up a statement over a range and log it."""
-    terms, _ = read_terms(Papers(DOCUMENTS, {}))
-    entries = [
-        usage_entry(i, event) for i, event in world.journal.events_of("usage.recorded", *span)
-    ]
-    statement = draw_up(name, span, entries, terms)
-    encoded = canon.encode_document(statement.fields())
-    log_statement(world, name, span, encoded, statement.total_fen)
-    if name.endswith("-wrong"):
-        back = take_back(f"{name}-back", statement)
-        log_statement(world, back.id, span, canon.encode_document(back.fields()), back.total_fen)
-    return encoded
-
-
-def log_statement(
-    world: World, name: str, span: tuple[int, int], encoded: bytes, total: int
-) -> None:
-    data = {
-        "statement": name,
-        "digest": canon.digest(encoded),
-        "index_from": span[0],
-        "index_to": span[1],
-        "total_fen": str(total),
-    }
-    world.ledger.record("statement.issued", f"statement.{name}", "finance", data)
+    statement = close.preview(world.journal, read_documents(), name, span)
+    return close.issue(world.ledger, world.journal, statement).content
 
 
 @pytest.fixture(scope="module")
@@ -355,14 +339,31 @@ def test_a_statement_taken_back_may_be_issued_again(tmp_path: Path) -> None:
     world = open_world(tmp_path)
     live(world, 4)
     span = (0, world.journal.size())
-    statements = {"jan-wrong": issue(world, "jan-wrong", span)}
-    terms, _ = read_terms(Papers(DOCUMENTS, {}))
-    used = [usage_entry(i, event) for i, event in world.journal.events_of("usage.recorded", *span)]
-    back = take_back("jan-wrong-back", draw_up("jan-wrong", span, used, terms))
-    statements["jan-wrong-back"] = canon.encode_document(back.fields())
+    wrong = close.preview(world.journal, read_documents(), "jan-wrong", span)
+    statements = {"jan-wrong": close.issue(world.ledger, world.journal, wrong).content}
+    assert close.billed_up_to(world.journal) == span[1]
+    back = take_back("jan-wrong-back", wrong)
+    statements[back.id] = close.issue(world.ledger, world.journal, back).content
+    assert close.billed_up_to(world.journal) == 0
     statements["jan"] = issue(world, "jan", span)
     report = verify.verify_log(world.export("x", statements), world.journal.vkey, NOTHING)
     assert report.findings == ()
+    with pytest.raises(close.CloseRefused, match="not a standing statement"):
+        close.issue(world.ledger, world.journal, replace(back, id="again"))
+    world.store.close()
+
+
+def test_no_entry_is_billed_twice_and_none_before_it_is_there(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    live(world, 4)
+    size = world.journal.size()
+    first_half = issue(world, "one", (0, size - 5))
+    assert issue(world, "one", (0, size - 5)) == first_half, "issued again, the same statement"
+    for span in ((0, size), (size - 6, size), (size, size), (size - 5, size + 9)):
+        with pytest.raises(close.CloseRefused):
+            issue(world, "two", span)
+    issue(world, "two", (size - 5, size))
+    assert close.billed_up_to(world.journal) == size
     world.store.close()
 
 
