@@ -19,6 +19,7 @@ from policies.access.model import (
     RangeDomain,
     ResultFormat,
     TableGrant,
+    Window,
 )
 from policies.dataset_document import decimal_units
 from policies.terms import DELTA_UNIT, NANO
@@ -139,10 +140,13 @@ def _budget(policy: AccessPolicy) -> Iterator[tuple[str, Limit | str]]:
     yield "budget.per_query_max", _loss(budget.per_query_max, NANO)
     yield "budget.lifetime_per_epoch", _loss(budget.lifetime_per_epoch, NANO)
     yield "budget.delta_total", _loss(budget.delta_total, DELTA_UNIT)
-    for allowance in budget.allowances:
-        # A second window for a purpose paces it further, so losing one allows more.
-        name = f"{DUTY}budget.allowances.{allowance.purpose}.{allowance.window.value}"
-        yield name, _loss(allowance.primary, NANO)
+    paces = {(allowance.purpose, allowance.window): allowance for allowance in budget.allowances}
+    for purpose in policy.purposes:
+        # A second window paces a purpose further, so losing one allows more.
+        for window in Window:
+            pace = paces.get((purpose.code, window))
+            limit = _loss(pace.primary, NANO) if pace else Limit(None, "no limit")
+            yield f"budget.allowances.{purpose.code}.{window.value}", limit
 
 
 def _table(table: TableGrant) -> Iterator[tuple[str, Limit | str]]:
@@ -170,8 +174,8 @@ def _column(at: str, column: ColumnGrant) -> Iterator[tuple[str, Limit | str]]:
     if column.bounds is not None:
         yield f"{at}.bounds.low", _end(column.bounds.lower, -1)
         yield f"{at}.bounds.high", _end(column.bounds.upper, 1)
-    if column.bin is not None:
-        yield f"{DUTY}{at}.bin", Limit(-column.bin, str(column.bin))
+    # A finer bin shows more, and no bin shows most.
+    yield f"{at}.bin", Limit(-column.bin, str(column.bin)) if column.bin else Limit(None, "no bin")
     if column.domain is not None:
         yield from _domain(f"{at}.domain", column.domain)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.access.model import Domain
+from policies.check_dataset import UNIT_KINDS
 from policies.dataset import Column, ForeignKey, Source
 from policies.reading.dataset import sql_type
 from policies.reading.values import name_fault
@@ -65,14 +66,14 @@ class Sorted:
 
 def columns_of(table: SchemaTable) -> tuple[Column, ...]:
     """Return the columns that can be declared; others stay out of both documents."""
-    found = []
+    found: dict[str, Column] = {}
     for name, written in table.columns:
         word = written.upper()
         word = "ENUM" if word.startswith("ENUM") else word
         kind = sql_type(_WIDENED.get(word, word))
         if kind is not None and not name_fault(name):
-            found.append(Column(name, kind))
-    return tuple(found)
+            found.setdefault(name.casefold(), Column(name, kind))
+    return tuple(found.values())
 
 
 def type_of(table: SchemaTable, name: str) -> SqlType | None:
@@ -89,10 +90,14 @@ def sort_tables(schema: tuple[SchemaTable, ...], unit: str, public: tuple[str, .
     by_name = {table.name: table for table in schema}
     home = by_name.get(unit_table)
     kind = type_of(home, unit_column) if home else None
-    if kind is None:
+    if kind is None or kind.kind not in UNIT_KINDS:
         raise _refused(f"the unit `{unit}` is not a column of it, or of a type that cannot be one")
     ways: dict[str, str] = {}
-    left_out = {name: "has a name that cannot be declared" for name in by_name if name_fault(name)}
+    left_out = {
+        name: "has a name, or only columns, that cannot be declared"
+        for name, table in by_name.items()
+        if name_fault(name) or not columns_of(table)
+    }
     for name in public:
         if name not in by_name:
             raise _refused(f"there is no table `{name}` to be public")

@@ -141,7 +141,7 @@ def _columns(reader: Reader) -> tuple[Column, ...]:
         if kind is None:
             known = ", ".join(kind.value for kind in TypeKind)
             problem = f"has the type `{scalar.text[:40]}`; write one of {known} (DECIMAL as DECIMAL(12,2))"
-            reader.invalid(f"columns.{name}", problem)
+            reader.invalid_at(scalar.at, f"columns.{name}", problem)
         else:
             columns.append(Column(name, kind))
     return tuple(columns)

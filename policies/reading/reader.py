@@ -60,6 +60,10 @@ class Reader:
         node = self.node.entries.get(name, self.node)
         self._add("document_field_invalid", node.at, (*self.pointer, name), problem)
 
+    def invalid_at(self, at: Position, name: str, problem: str) -> None:
+        """Note that a value inside a field is wrong, at its own place."""
+        self._add("document_field_invalid", at, (*self.pointer, name), problem)
+
     def refuse(self, code: str, name: str, **params: str) -> None:
         """Note a refusal of its own code at a field."""
         node = self.node.entries.get(name, self.node)
