@@ -19,7 +19,7 @@
     record(kind, event_id, subject, data) -> index                         documents, statements, holders' acts
     review_failures(client_id, family, authority) -> index
     outcome(client_id, idempotency_key), outcome_of(operation_id) -> Outcome | None
-    cell(cell_digest) -> Release | None      balance(account_id) -> Balance | None
+    cell(cell_digest) -> StoredRelease | None      balance(account_id) -> Balance | None
     balances() -> tuple[Balance, ...]
     failures(client_id, family) -> int       shape_failures(shape) -> int
 
@@ -53,7 +53,7 @@ from audit.request import (
     check_reuse,
 )
 from audit.store import accounts, entries, operations
-from audit.store.operations import FenceRejected, Operation, Release, State
+from audit.store.operations import FenceRejected, Operation, State, StoredRelease
 from audit.store.sqlite import Store
 
 # Named so that a crash test can stop the process at each; between two of them nothing is half done.
@@ -144,7 +144,7 @@ class Ledger:
             operation = operations.take(tx, operation_id, fence)
             index = settle.released(tx, operation, sealed, self._now())
             usage_index = settle.record_usage(tx, operation, index, self._now())
-            release = Release(
+            release = StoredRelease(
                 operation_id, operation.accepted_index, index, content, sealed.salt, sealed.digest
             )
             operations.insert_release(tx, release, cell_digest)
@@ -233,7 +233,7 @@ class Ledger:
             operation = operations.by_id(tx, operation_id)
             return None if operation is None else _outcome(tx, operation)
 
-    def cell(self, cell_digest: str) -> Release | None:
+    def cell(self, cell_digest: str) -> StoredRelease | None:
         """Return the stored answer to a question."""
         with self._store.read() as tx:
             return operations.cell(tx, cell_digest)
@@ -292,7 +292,9 @@ class Ledger:
         charge, balance = short
         return Insufficient(charge.account_id, charge.amount, balance.available, balance.cap)
 
-    def _refuse_other_answer(self, tx: Connection, request: Request, release: Release) -> None:
+    def _refuse_other_answer(
+        self, tx: Connection, request: Request, release: StoredRelease
+    ) -> None:
         # Pair assertion: a cell digest that forgot the snapshot would hand out an answer about other data.
         accepted = events.decode(entries.leaf(tx, release.accepted_index)).data
         terms = request.terms.fields()

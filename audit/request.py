@@ -8,7 +8,7 @@ from audit.charge import PRIVACY_UNITS, Charge, Unit
 from audit.log.fields import AMOUNT_MAX
 from audit.money.metering import Usage
 from audit.money.rating import Quote
-from audit.store.operations import Release, State
+from audit.store.operations import State, StoredRelease
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_CHARACTERS_MAX = 255
@@ -70,7 +70,7 @@ class Outcome:
     index: int
     reason: str | None
     touched: bool | None
-    release: Release | None
+    release: StoredRelease | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Reused:
     """The stored release, under a leaf of its own."""
 
     index: int
-    release: Release
+    release: StoredRelease
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class StoredRelease:
     """Released bytes with what opens their commitment; `index` is their leaf."""
 
     operation_id: str
@@ -43,6 +43,10 @@ class Release:
     content: bytes
     salt: bytes
     commitment: str
+
+
+# The name the gateway still asks for.
+Release = StoredRelease
 
 
 class FenceRejected(Exception):
@@ -162,7 +166,7 @@ def end(tx: sqlite3.Connection, operation: Operation, index: int) -> None:
         raise FenceRejected(f"operation `{operation.id}` has ended before")
 
 
-def insert_release(tx: sqlite3.Connection, release: Release, cell_digest: str) -> None:
+def insert_release(tx: sqlite3.Connection, release: StoredRelease, cell_digest: str) -> None:
     """Keep released bytes, and let a repeated question find them. The first answer of a cell stays its answer."""
     tx.execute(
         "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)",
@@ -180,7 +184,7 @@ def insert_release(tx: sqlite3.Connection, release: Release, cell_digest: str) -
     )
 
 
-def release_of(tx: sqlite3.Connection, operation_id: str) -> Release | None:
+def release_of(tx: sqlite3.Connection, operation_id: str) -> StoredRelease | None:
     """Return what an operation released."""
     row = tx.execute(
         "SELECT operation, accepted_idx, idx, bytes, salt, commitment FROM release WHERE operation = ?",
@@ -189,11 +193,11 @@ def release_of(tx: sqlite3.Connection, operation_id: str) -> Release | None:
     return (
         None
         if row is None
-        else Release(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5])
+        else StoredRelease(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5])
     )
 
 
-def cell(tx: sqlite3.Connection, cell_digest: str) -> Release | None:
+def cell(tx: sqlite3.Connection, cell_digest: str) -> StoredRelease | None:
     """Return the stored answer to a question, if it was asked before."""
     row = tx.execute("SELECT operation FROM cell WHERE digest = ?", (cell_digest,)).fetchone()
     return None if row is None else release_of(tx, row[0])

@@ -1,6 +1,5 @@
 """The ledger step by step: each state, each refusal, each repeat."""
 
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,18 +8,15 @@ from pathlib import Path
 import pytest
 
 from audit.charge import Charge, Unit
-from audit.fold import fold
 from audit.log import events
 from audit.log.commitment import opens
 from audit.request import Conflict, Insufficient, NotStored, Replayed, Reserved, Reused
 from audit.store.accounts import UnknownAccount
-from audit.store.entries import EventConflict
 from audit.store.operations import FenceRejected, State
-from audit.store.sqlite import Store, StoreRefused
+from tests.unit.audit_steps import DUE, HALF, assert_folds, kinds, reserved, stands
 from tests.unit.audit_world import (
     EPS,
     FEE,
-    SHAPE,
     World,
     ask,
     ask_again,
@@ -29,9 +25,6 @@ from tests.unit.audit_world import (
     terms,
 )
 
-HALF = 500_000_000
-DUE = terms(HALF).quote.due_uy
-
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -39,29 +32,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     furnish(opened.ledger)
     yield opened
     opened.store.close()
-
-
-def kinds(world: World) -> list[str]:
-    return [events.decode(leaf).kind for leaf in world.journal.entries(0, world.journal.size())]
-
-
-def stands(world: World, account: str) -> tuple[int, int]:
-    balance = world.ledger.balance(account)
-    assert balance is not None
-    return balance.posted, balance.held
-
-
-def reserved(world: World, name: str, eps: int = HALF) -> Reserved:
-    result = world.ledger.reserve(ask(name, eps))
-    assert isinstance(result, Reserved)
-    return result
-
-
-def assert_folds(world: World) -> None:
-    leaves = world.journal.entries(0, world.journal.size())
-    folded = fold(enumerate(events.decode(leaf) for leaf in leaves))
-    assert folded.findings == ()
-    assert folded.balances == world.ledger.balances()
 
 
 def test_an_answer_is_held_then_posted_with_its_usage(world: World) -> None:
@@ -277,83 +247,6 @@ def test_a_stored_answer_about_other_data_is_never_handed_out(world: World) -> N
     assert world.ledger.outcome("op-1", "key-again") is None
 
 
-def test_recovery_voids_what_never_started_and_spends_what_did(tmp_path: Path) -> None:
-    world = open_world(tmp_path)
-    furnish(world.ledger)
-    reserved(world, "waiting")
-    permit = reserved(world, "running")
-    world.ledger.start("q-running", permit.fence)
-    world.answer("done", HALF)
-    world.store.close()
-    world = open_world(tmp_path)
-    recovered = world.ledger.recover()
-    assert (recovered.voided, recovered.failed) == (1, 1)
-    assert (stands(world, EPS), stands(world, FEE)) == ((2 * HALF, 0), (DUE, 0))
-    for name, state in (
-        ("waiting", State.VOIDED),
-        ("running", State.FAILED),
-        ("done", State.RELEASED),
-    ):
-        outcome = world.ledger.outcome_of(f"q-{name}")
-        assert outcome is not None and outcome.state is state
-    size = world.journal.size()
-    assert world.ledger.recover() == replace(recovered, voided=0, failed=0)
-    assert world.journal.size() == size
-    assert_folds(world)
-    world.store.close()
-
-
-def test_recovery_leaves_another_gateway_alone(tmp_path: Path) -> None:
-    one, two = open_world(tmp_path, "gw-1"), open_world(tmp_path, "gw-2")
-    furnish(one.ledger)
-    permit = reserved(one, "a")
-    one.ledger.start("q-a", permit.fence)
-    assert two.ledger.recover().failed == 0
-    one.ledger.post("q-a", permit.fence, b"noisy", "cell")
-    one.store.close()
-    two.store.close()
-
-
-def test_a_source_has_one_process(tmp_path: Path) -> None:
-    one = open_world(tmp_path)
-    with pytest.raises(StoreRefused, match="in use"):
-        open_world(tmp_path)
-    one.store.close()
-    open_world(tmp_path).store.close()
-
-
-def test_a_deadline_settles_like_a_crash(world: World) -> None:
-    first, second = reserved(world, "a"), reserved(world, "b")
-    world.ledger.start("q-b", second.fence)
-    world.clock.pass_time(3_601)
-    with pytest.raises(FenceRejected, match="deadline"):
-        world.ledger.start("q-a", first.fence)
-    swept = world.ledger.sweep()
-    assert (swept.voided, swept.failed) == (1, 1)
-    with pytest.raises(FenceRejected):
-        world.ledger.post("q-b", second.fence, b"late", "cell")
-    assert world.ledger.cell("cell") is None
-    assert stands(world, EPS) == (HALF, 0)
-    assert_folds(world)
-
-
-def test_failures_are_counted_until_the_holder_looks(world: World) -> None:
-    for name in "abc":
-        permit = reserved(world, name)
-        world.ledger.start(f"q-{name}", permit.fence)
-        touched = name != "c"
-        world.ledger.fail(
-            f"q-{name}", permit.fence, "worker_died" if touched else "runtime_unavailable", touched
-        )
-    assert (
-        world.ledger.failures("op-1", "hn_person"),
-        world.ledger.failures("op-2", "hn_person"),
-    ) == (2, 0)
-    assert world.ledger.shape_failures(SHAPE) == 2
-    world.ledger.review_failures("op-1", "hn_person", "holder/li")
-    assert world.ledger.failures("op-1", "hn_person") == 0
-
-
 def test_a_failure_account_bounds_failures_under_concurrency(world: World) -> None:
     """A count looked up before the reservation could be passed by several at once; a held charge cannot."""
     world.ledger.open_account("failures/op-1", Unit.FAILURES, 2, "policy@1")
@@ -409,45 +302,3 @@ def test_steps_cannot_be_forged_through_record(world: World) -> None:
     data = {"operation": "q-1", "accepted": 0, "reason": "crash", "touched": False}
     with pytest.raises(ValueError, match="own steps"):
         world.ledger.record("query.failed", "q-1.end", "op-1", data)
-
-
-def test_the_same_document_is_logged_once(world: World) -> None:
-    size = world.journal.size()
-    data = {"actor": "holder/li", "action": "suspended", "subject": "op-1"}
-    first = world.ledger.record("domain.acted", "act-1", "holder", data)
-    world.clock.pass_time(5)
-    assert world.ledger.record("domain.acted", "act-1", "holder", data) == first
-    with pytest.raises(EventConflict):
-        world.ledger.record("domain.acted", "act-1", "holder", data | {"action": "resumed"})
-    assert world.journal.size() == size + 1
-
-
-def test_the_log_cannot_be_edited_through_sql(world: World) -> None:
-    world.answer("a", HALF)
-    with sqlite3.connect(world.store.path) as raw:
-        for table, column in (
-            ("entry", "leaf"),
-            ("node", "hash"),
-            ("release", "bytes"),
-            ("cell", "digest"),
-        ):
-            for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
-                with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-                    raw.execute(statement)
-    raw.close()
-
-
-def test_an_unsafe_or_foreign_file_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with sqlite3.connect(tmp_path / "other.db") as raw:
-        raw.execute("PRAGMA user_version = 99")
-    raw.close()
-    with pytest.raises(StoreRefused, match="layout 99"):
-        Store(tmp_path / "other.db")
-    unsynced = sqlite3.connect(tmp_path / "fast.db", isolation_level=None)
-    unsynced.execute("PRAGMA journal_mode = WAL")
-    unsynced.execute("PRAGMA synchronous = NORMAL")
-    with pytest.raises(StoreRefused, match="power cut"):
-        Store._refuse_unsafe(unsynced)
-    unsynced.close()
