@@ -14,15 +14,17 @@ from sandbox.compiler.nodes import AGGREGATE_CLASSES
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import RowReader, Scope
+from sandbox.compiler.scope import condition as row_condition
 from sandbox.compiler.types import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
     HUGEINT,
-    convert,
     is_integer,
     is_numeric,
 )
+
+ALIASES_MAX = 200  # `a + a AS b, b + b AS c` doubles the expression with every line
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class AboveReader(ScalarReader):
         }
         self.keys = self._read_keys(tree)
         self.aggregates: list[ResolvedAggregate] = []
+        self._open_aliases: set[str] = set()
+        self._aliases_read = 0
 
     def _read_keys(self, tree: exp.Select) -> tuple[ResolvedKey, ...]:
         group = tree.args.get("group")
@@ -86,7 +90,7 @@ class AboveReader(ScalarReader):
         return node
 
     def _ordinal(self, node: exp.Literal, tree: exp.Select) -> exp.Expr:
-        index = int(node.this) if str(node.this).isdecimal() else 0
+        index = whole_number(node)
         if not 1 <= index <= len(tree.expressions):
             raise self.refused(
                 "sql_argument_refused",
@@ -130,7 +134,7 @@ class AboveReader(ScalarReader):
     def column(self, node: exp.Column) -> Expr:
         """Return what an alias of SELECT stands for; any other column here is a bare row value."""
         if not node.table and node.name.lower() in self.aliases and self.scope.column(node) is None:
-            return self.read(self.aliases[node.name.lower()])
+            return self._alias(node)
         if isinstance(node.this, exp.Identifier) and self.scope.column(node) is None:
             raise self.scope.unknown(node)
         raise self.refused("not_aggregated", node, what=quoted(node))
@@ -140,8 +144,24 @@ class AboveReader(ScalarReader):
         if isinstance(node, exp.Literal) and not node.is_string:
             return self.read(_without_alias(self._ordinal(node, tree)))
         if isinstance(node, exp.Column) and not node.table and node.name.lower() in self.aliases:
-            return self.read(self.aliases[node.name.lower()])
+            return self._alias(node)
         return self.read(node)
+
+    def _alias(self, node: exp.Column) -> Expr:
+        """Return what an alias stands for.
+
+        Refuses: an alias that stands for itself, and so many that the expression would double with each of them.
+        """
+        name = node.name.lower()
+        if name in self._open_aliases:
+            raise self.scope.unknown(node)
+        self._aliases_read += 1
+        if self._aliases_read > ALIASES_MAX:
+            raise self.refused("sql_too_complex", node, what="uses of aliases", limit=ALIASES_MAX)
+        self._open_aliases.add(name)
+        found = self.read(self.aliases[name])
+        self._open_aliases.remove(name)
+        return found
 
     def _aggregate(self, node: exp.Expr) -> Expr:
         found = self._read_aggregate(node)
@@ -159,11 +179,11 @@ class AboveReader(ScalarReader):
         condition: Expr | None = None
         call = node
         if isinstance(node, exp.Filter):
-            condition = convert(self.rows.read(node.expression.this), BOOLEAN)
+            condition = row_condition(self.rows, node.expression.this)
             call = node.this
         name, value = self._name_and_value(call)
         if isinstance(call, exp.CountIf):
-            counted = convert(self.rows.read(call.this), BOOLEAN)
+            counted = row_condition(self.rows, call.this)
             condition = counted if condition is None else _both(condition, counted)
         kind = self._result_type(name, value, call)
         return ResolvedAggregate(
@@ -210,6 +230,12 @@ class AboveReader(ScalarReader):
 _NAMES: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
     {exp.Count: AggregateName.COUNT, exp.Sum: AggregateName.SUM, exp.Avg: AggregateName.AVG}
 )
+
+
+def whole_number(node: exp.Expr) -> int:
+    """Return a number written in at most nine digits, -1 for anything else."""
+    text = str(node.this) if isinstance(node, exp.Literal) and not node.is_string else ""
+    return int(text) if text.isdecimal() and len(text) <= 9 else -1
 
 
 def _without_alias(node: exp.Expr) -> exp.Expr:

@@ -11,6 +11,7 @@ from sandbox.compiler.types import (
     HUGEINT,
     INTEGER,
     NoCommonType,
+    TooWide,
     as_decimal,
     constant_as,
     convert,
@@ -24,10 +25,16 @@ from sandbox.compiler.types import (
 )
 
 ROUND_DIGITS_MAX = 15
+LITERAL_LENGTH_MAX = 400  # no type holds more digits, and Python refuses to read thousands
 
 
 def number_literal(text: str) -> Literal:
-    """Read a number as DuckDB types it: whole number, DECIMAL, or DOUBLE when it has an exponent."""
+    """Read a number as DuckDB types it: whole number, DECIMAL, or DOUBLE when it has an exponent.
+
+    Refuses: more digits than a type can hold (`TooWide`).
+    """
+    if len(text) > LITERAL_LENGTH_MAX:
+        raise TooWide
     if "e" in text.lower():
         return Literal(DOUBLE, float(text))
     if "." in text:
@@ -112,6 +119,8 @@ def negate(a: Expr) -> Expr:
     if isinstance(a, Literal) and not is_null(a):
         if isinstance(a.value, int):
             return integer_literal(-a.value)
+        if isinstance(a.value, Decimal):
+            return Literal(a.type, a.value.copy_negate())  # `-` would round to 28 digits
         return Literal(a.type, -a.value)  # type: ignore[operator]
     if is_integer(a.type):
         low, high = integer_range(a)

@@ -14,14 +14,21 @@ from policies.refusals import Position, Refused, Stage
 from policies.terms import AggregateName, ColumnUse
 from sandbox.algebra import Call, Column, Expr, Op
 from sandbox.boundary import SortTerm
-from sandbox.compiler.above import AboveReader, ResolvedAggregate, ResolvedKey, order_terms
+from sandbox.compiler.above import (
+    AboveReader,
+    ResolvedAggregate,
+    ResolvedKey,
+    order_terms,
+    whole_number,
+)
 from sandbox.compiler.conditions import compare
 from sandbox.compiler.links import link_units
 from sandbox.compiler.parse import ParsedQuery
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scope import RowReader, Scope, ScopedTable
-from sandbox.compiler.types import BOOLEAN, NoCommonType, TooWide, convert
-from sandbox.compiler.uses import aggregate_uses, predicate_uses, uses_of
+from sandbox.compiler.scope import condition as condition_of
+from sandbox.compiler.types import NoCommonType, TooWide
+from sandbox.compiler.uses import aggregate_uses, uses_of
 
 LIMIT_MAX = 10**6
 
@@ -65,6 +72,8 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
     Refuses: unknown and ambiguous names, types that do not meet, and rows that would be shown without an aggregate.
     """
     tree = parsed.tree
+    if not tree.expressions:  # the parser takes `FROM persons SELECT`
+        raise Refused("sql_syntax", Stage.RESOLVE, near="SELECT")
     scope = Scope(parsed.text)
     rows = RowReader(scope)
     if tree.args.get("from_") is None:
@@ -86,7 +95,7 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
         for node in tree.expressions
     )
     having_node = tree.args.get("having")
-    having = convert(above.read(having_node.this), BOOLEAN) if having_node else None
+    having = condition_of(above, having_node.this) if having_node else None
     order = order_terms(tree, above)
     if not above.aggregates:
         raise Refused(
@@ -162,13 +171,7 @@ def _conjuncts(clause: exp.Expr | None, rows: RowReader) -> tuple[Expr, ...]:
 def _conjuncts_of(node: exp.Expr | None, rows: RowReader) -> tuple[Expr, ...]:
     if node is None:
         return ()
-    try:
-        condition = convert(rows.read(node), BOOLEAN)
-    except NoCommonType:
-        raise rows.refused(
-            "sql_type_mismatch", node, what="a condition", types=quoted(node)
-        ) from None
-    return split_and(condition)
+    return split_and(condition_of(rows, node))
 
 
 def split_and(condition: Expr) -> tuple[Expr, ...]:
@@ -183,7 +186,7 @@ def _count(tree: exp.Select, name: str, sql: str) -> int | None:
     if clause is None:
         return None
     node = clause.expression
-    value = int(node.this) if isinstance(node, exp.Literal) and str(node.this).isdecimal() else -1
+    value = whole_number(node)
     if not 0 <= value <= LIMIT_MAX:
         raise Refused(
             "sql_argument_refused",
@@ -204,9 +207,11 @@ def _uses(
 ) -> tuple[UseAsk, ...]:
     found: list[tuple[Column, ColumnUse]] = []
     for condition in (c for group in conditions for c in group):
-        found += predicate_uses(condition, ColumnUse.JOIN_KEY)
+        # only a bare equality joins: `p.id = w.n + 17` would pick out one person under the name of a join
+        joins = any(left.scan != right.scan for left, right in equal_columns(condition))
+        found += uses_of(condition, ColumnUse.JOIN_KEY if joins else ColumnUse.FILTER)
     for condition in where:
-        found += predicate_uses(condition, ColumnUse.FILTER)
+        found += uses_of(condition, ColumnUse.FILTER)
     for key in above.keys:
         found += uses_of(key.expr, ColumnUse.GROUP)
     for aggregate in above.aggregates:

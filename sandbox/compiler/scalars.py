@@ -217,7 +217,9 @@ class ScalarReader:
         )
 
     def _alike(self, node: exp.Expr) -> Expr:
-        parts = (node.this, *(node.expressions or [node.expression]))
+        rest = node.expressions or [node.expression]
+        # `least(, 1)`: the parser drops what is missing
+        parts = [part for part in (node.this, *rest) if part is not None]
         return alike(_ALIKE[type(node)], tuple(self.read(part) for part in parts))
 
     def _round(self, node: exp.Expr) -> Expr:

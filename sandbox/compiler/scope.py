@@ -11,6 +11,7 @@ from policies.refusals import Position, Refused, Stage
 from sandbox.algebra import Column, Expr
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scalars import ScalarReader
+from sandbox.compiler.types import BOOLEAN, NoCommonType, convert
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,13 @@ class RowReader(ScalarReader):
         if found is None:
             raise self.scope.unknown(node)
         return found
+
+
+def condition(reader: ScalarReader, node: exp.Expr) -> Expr:
+    """Read an expression as a truth value. Refuses: what is none, such as the constant 500."""
+    try:
+        return convert(reader.read(node), BOOLEAN)
+    except NoCommonType:
+        raise reader.refused(
+            "sql_type_mismatch", node, what="a condition", types=quoted(node)
+        ) from None

@@ -6,7 +6,7 @@ DuckDB converts silently and raises on the first value that does not fit. Here e
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Call, Expr, Literal, Op
@@ -26,6 +26,7 @@ _RANGES = {
     TypeKind.HUGEINT: (-(2**127), 2**127 - 1),
 }
 DECIMAL_DIGITS_MAX = 38
+_WIDE = Context(prec=2 * DECIMAL_DIGITS_MAX)  # Python's own 28 digits would refuse a DECIMAL(38,2)
 
 
 class NoCommonType(Exception):
@@ -204,7 +205,7 @@ def _read_decimal(value: Scalar, target: SqlType) -> Decimal:
     if isinstance(value, (float, date, bool)):
         raise TypeError
     number = Decimal(value)  # type: ignore[arg-type]
-    exact = number.quantize(Decimal(1).scaleb(-target.scale))
+    exact = number.quantize(Decimal(1).scaleb(-target.scale), context=_WIDE)
     if exact != number or len(exact.as_tuple().digits) > target.precision:
         raise ValueError
     return exact

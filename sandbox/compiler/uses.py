@@ -18,17 +18,6 @@ def uses_of(expr: Expr, use: ColumnUse) -> Uses:
     return [(column, use) for column in columns_of(expr)]
 
 
-def predicate_uses(condition: Expr, base: ColumnUse) -> Uses:
-    """Return the uses of a conjunct: columns set equal in ON are join keys, everything else filters."""
-    joins = isinstance(condition, Call) and condition.op is Op.EQ and len(scans_of(condition)) > 1
-    return uses_of(condition, base if joins else ColumnUse.FILTER)
-
-
-def scans_of(expr: Expr) -> frozenset[int]:
-    """Return the tables an expression reads."""
-    return frozenset(column.scan for column in columns_of(expr))
-
-
 def aggregate_uses(
     value: Expr | None, condition: Expr | None, distinct: bool, counted: bool
 ) -> Uses:

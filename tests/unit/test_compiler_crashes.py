@@ -1,0 +1,60 @@
+"""The compiler refuses; it never crashes, hangs or lets a name grow without end. Each line once did one of them."""
+
+import time
+
+import pytest
+
+from policies.refusals import Refused
+from policies.terms import ColumnUse
+from tests.unit.compiler_world import compiled, policy
+
+DOUBLING = ", ".join(f"a{i} + a{i} AS a{i + 1}" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        (f"SELECT count(*) FROM persons WHERE 1 = {'9' * 5000}", "expression_may_overflow"),
+        (f"SELECT count(*) FROM persons LIMIT {'9' * 5000}", "sql_argument_refused"),
+        (f"SELECT count(*) FROM persons ORDER BY {'9' * 5000}", "sql_argument_refused"),
+        ("SELECT count(*) + n AS n FROM persons", "unknown_column"),
+        ("SELECT a + 1 AS b, b + 1 AS a, count(*) FROM persons", "unknown_column"),
+        (f"SELECT sum(income) AS a0, {DOUBLING} FROM persons", "sql_too_complex"),
+        ("SELECT count_if(500) FROM persons", "sql_type_mismatch"),
+        ("SELECT count(*) FILTER (WHERE 'x') FROM persons", "sql_type_mismatch"),
+        ("SELECT count(*) FROM persons HAVING 'x'", "sql_type_mismatch"),
+        ("SELECT count(*) FROM persons WHERE 'yes'", "sql_type_mismatch"),
+        ("SELECT FROM persons", "sql_syntax"),
+        ("FROM persons SELECT", "sql_syntax"),
+        ("SELECT { : , 'i' : id_card } FROM persons", "sql_syntax"),  # the parser itself crashes
+    ],
+)
+def test_what_once_crashed_is_refused(sql: str, code: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(Refused) as caught:
+        compiled(sql)
+    assert caught.value.code == code
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("call", ["least(, income)", "coalesce(income, )", "greatest(income)"])
+def test_a_missing_argument_is_no_crash(call: str) -> None:
+    assert compiled(f"SELECT sum({call}) FROM persons").labels
+
+
+def test_a_long_negative_constant_keeps_its_digits() -> None:
+    constant = "12345678901234567890123456789.5"
+    made = compiled(f"SELECT count(*) FROM claims WHERE amount > -{constant}::DECIMAL(38,2)")
+    assert f"-{constant}0" in repr(made.plan)
+
+
+def test_a_join_key_is_no_filter_in_disguise() -> None:
+    """`p.person_id = w.rain_mm + 17` would pick out one person under the name of a join."""
+    sql = (
+        "SELECT count(*) FROM persons p JOIN weather w ON p.region = w.region "
+        "AND w.rain_mm - w.rain_mm + 17 = p.person_id"
+    )
+    with pytest.raises(Refused) as caught:
+        compiled(sql, granted=policy(withdrawn=("persons.person_id", ColumnUse.FILTER)))
+    assert caught.value.code == "column_use_not_granted"
+    assert caught.value.params["use"] == "filter"
