@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608  # SQL is composed of our own words and of declared names, each quoted by `names.quoted`
 
-import csv
 import gzip
 import shutil
 import zipfile
@@ -16,7 +15,7 @@ from policies.dataset import Source, SourceFormat, Table
 from sandbox.worker.ingest.exact import plain_kind, readable
 from sandbox.worker.ingest.names import ROW, listed, quoted, text
 from sandbox.worker.ingest.refused import Code, IngestRefused, Place
-from sandbox.worker.ingest.text_file import first_fault, header
+from sandbox.worker.ingest.text_file import LineBroken, NotUtf8, count_records, header
 
 _RAW = "raw"
 _ATTACHED = "source_file"
@@ -25,7 +24,7 @@ _PATTERN = frozenset("*?[")
 _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
 
 # The one dialect. Nothing is guessed: a guess depends on the rows. An empty field is NULL, "" is an empty text.
-_DIALECT = (
+DIALECT = (
     "auto_detect=false, header=true, delim=',', quote='\"', escape='\"', strict_mode=true, "
     "encoding='utf-8', allow_quoted_nulls=false, hive_partitioning=false"
 )
@@ -99,30 +98,36 @@ def _unpacked(path: Path, source: Source, folder: Path) -> Path:
 
 def _open_text(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> Opened:
     file = _file(table)
-    try:
-        names = header(path)
-    except UnicodeDecodeError:
-        place = Place(file, "line", 1, None)
-        raise IngestRefused(Code.SOURCE_NOT_UTF8, file=file, places=(place,)) from None
-    except csv.Error:
-        place = Place(file, "line", 1, None)
-        raise IngestRefused(Code.SOURCE_LINE_BROKEN, file=file, places=(place,)) from None
-    except (*_DAMAGED, OSError):
-        raise IngestRefused(Code.SOURCE_UNREADABLE, file=file) from None
-    _same_columns(table, names)
-    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
-    read = f"read_csv([{text(str(path))}], columns={{{columns}}}, {_DIALECT})"
+    records = _examined(table, path)
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in header(path))
+    read = f"read_csv([{text(str(path))}], columns={{{columns}}}, {DIALECT})"
     try:
         connection.execute(f"CREATE TABLE {_RAW} AS SELECT * FROM {read}")
     except (duckdb.InvalidInputException, duckdb.ConversionException):
-        code, line = first_fault(path)
-        places = (Place(file, "line", line, None),)
-        raise IngestRefused(code, file=file, places=places) from None
-    except (duckdb.IOException, duckdb.SerializationException):
         raise IngestRefused(Code.SOURCE_UNREADABLE, file=file) from None
+    (found,) = connection.execute(f"SELECT count(*) FROM {_RAW}").fetchall()[0]
+    if found != records:
+        raise IngestRefused(Code.SOURCE_UNREADABLE, file=file)
     # Rows are inserted in the order of the file, and nothing was deleted: rowid counts records.
     relation = f"(SELECT {_declared(table)}, rowid + 1 AS {ROW} FROM {_RAW})"
     return Opened(relation, ("VARCHAR",) * len(table.columns), "line", path)
+
+
+def _examined(table: Table, path: Path) -> int:
+    """Return how many records a text file has, after making sure that it has the declared columns in every line."""
+    file = _file(table)
+    try:
+        names = header(path)
+        _same_columns(table, names)
+        return count_records(path, len(names))
+    except NotUtf8 as fault:
+        place = Place(file, "line", fault.line, None)
+        raise IngestRefused(Code.SOURCE_NOT_UTF8, file=file, places=(place,)) from None
+    except LineBroken as fault:
+        place = Place(file, "line", fault.line, None)
+        raise IngestRefused(Code.SOURCE_LINE_BROKEN, file=file, places=(place,)) from None
+    except (*_DAMAGED, OSError):
+        raise IngestRefused(Code.SOURCE_UNREADABLE, file=file) from None
 
 
 def _open_parquet(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> Opened:

@@ -75,11 +75,15 @@ def open_engine(folder: Path, sources: Path) -> duckdb.DuckDBPyConnection:
     """Open DuckDB on a working file in `folder`; it may read `sources`, write `folder`, and nothing else."""
     spill = folder / "spill"
     spill.mkdir(mode=0o700)
-    connection = duckdb.connect(str(folder / "work.duckdb"), config=_AT_BIRTH)
+    connection = duckdb.connect(":memory:", config=_AT_BIRTH)
     for setting in _SETTINGS:
         connection.execute(setting)
     allowed = ", ".join(text(str(path)) for path in (sources, folder))
     connection.execute(f"SET temp_directory = {text(str(spill))}")
+    # Nothing in the working file outlives a crash, so it needs no log and no waiting for the disk.
+    work = text(str(folder / "work.duckdb"))
+    connection.execute(f"ATTACH {work} AS work (RECOVERY_MODE 'no_wal_writes')")
+    connection.execute("USE work")
     connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
