@@ -13,7 +13,8 @@ from policies.drafting.schema import (
     shared_with_public,
 )
 from policies.reading.render import Pointer
-from policies.terms import SqlType, TypeKind, ValueBound
+from policies.reading.values import day_of
+from policies.terms import Scalar, SqlType, TypeKind, ValueBound
 
 _WHOLE = (TypeKind.INTEGER, TypeKind.BIGINT, TypeKind.HUGEINT)
 _NUMERIC = (*_WHOLE, TypeKind.DECIMAL, TypeKind.DOUBLE)
@@ -114,7 +115,7 @@ def _domain(found: Sorted, facts: PublicFacts, table: SchemaTable, column: Colum
     full = f"{table.name}.{column.name}"
     match facts.domains.get(full):
         case ListDomain(values):
-            return list(values)
+            return [_typed(value, column.type) for value in values]
         case RangeDomain(lower, upper):
             return {"range": [lower, upper]}
         case RefDomain(home, name):
@@ -130,6 +131,13 @@ def _domain(found: Sorted, facts: PublicFacts, table: SchemaTable, column: Colum
         return {"ref": full}
     homes = dict(reversed(shared_with_public(found, table)))
     return {"ref": f"{homes[column.name]}.{column.name}"} if column.name in homes else None
+
+
+def _typed(value: Scalar, kind: SqlType) -> Scalar:
+    """Read a day that came as JSON text; anything else stays as it was written."""
+    if kind.kind is TypeKind.DATE and isinstance(value, str):
+        return day_of(value) or value
+    return value
 
 
 def _range(bounds: ValueBound, kind: SqlType) -> object:

@@ -66,9 +66,10 @@ def read_domain(reader: Reader) -> Domain | None:
             )
         return None
     values = tuple(value_of(scalar) for scalar in reader.scalars("domain"))
-    kinds = {type(value) for value in values}
-    if len(kinds) > 1 or type(None) in kinds:
-        reader.invalid("domain", "must hold values of one type, without null; quote text")
+    # null in the list declares a group of its own for rows without a value
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) != 1:
+        reader.invalid("domain", "must hold values of one type, besides null; quote text")
     if len(set(values)) != len(values) or len(values) > DOMAIN_VALUES_MAX:
         reader.invalid("domain", f"must hold at most {DOMAIN_VALUES_MAX} different values")
     return ListDomain(values)
