@@ -40,7 +40,7 @@ norms = st.integers(1, 10_000).flatmap(
     ],
 )
 def test_partials_hold_zero_and_every_declared_row(kind, rows, per_group, partial):
-    assert contribution.bound_partials(kind, *rows, rows_per_group_max=per_group) == partial
+    assert contribution.bound_partials(kind, rows[0], rows[1], per_group) == partial
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_partials_hold_zero_and_every_declared_row(kind, rows, per_group, partia
 )
 def test_impossible_row_bounds_are_refused(rows, per_group):
     with pytest.raises(ValueError):
-        contribution.bound_partials(MomentKind.SUM, *rows, rows_per_group_max=per_group)
+        contribution.bound_partials(MomentKind.SUM, rows[0], rows[1], per_group)
 
 
 def test_sensitivity_is_the_partial_clip_times_the_groups():
@@ -99,7 +99,7 @@ def _true_loss(accountant: Accountant, norm: tuple[int, int], scale: Fraction) -
 def test_the_calibrated_scale_is_enough_and_barely_so(accountant, norm, primary):
     loss = PrivacyLoss(accountant, primary, 0)
     try:
-        text = measurements.calibrate(accountant, *norm, loss=loss)
+        text = measurements.calibrate(accountant, norm[0], norm[1], loss)
     except ValueError:
         assert float(_true_loss(accountant, norm, Fraction(SCALE_MAX))) > 0.99 * primary / NANO
         return
@@ -108,10 +108,10 @@ def test_the_calibrated_scale_is_enough_and_barely_so(accountant, norm, primary)
     assert _true_loss(accountant, norm, scale) <= asked
     # one part in 10**7 less noise would be too little: nothing is wasted
     assert _true_loss(accountant, norm, scale * (1 - Fraction(1, 10**7))) > asked
-    measurements.prove(accountant, *norm, scale_hex=text, loss=loss)
+    measurements.prove(accountant, norm[0], norm[1], text, loss)
     with pytest.raises(NotProved):
         measurements.prove(
-            accountant, *norm, scale_hex=float(scale * Fraction(999, 1000)).hex(), loss=loss
+            accountant, norm[0], norm[1], float(scale * Fraction(999, 1000)).hex(), loss
         )
 
 
@@ -144,9 +144,9 @@ def test_a_scale_that_is_no_scale_is_refused(accountant, scale):
 @pytest.mark.parametrize("norm", [(0, 0), (0, 1), (1, 0), (-1, 1), (1, 2), (TOTAL_MAX + 1, 5)])
 def test_an_impossible_sensitivity_is_refused(accountant, norm):
     with pytest.raises(NotProved):
-        measurements.prove(accountant, *norm, scale_hex=float(8).hex(), loss=LOSS[accountant])
+        measurements.prove(accountant, norm[0], norm[1], float(8).hex(), LOSS[accountant])
     with pytest.raises(NotProved):
-        measurements.calibrate(accountant, *norm, loss=LOSS[accountant])
+        measurements.calibrate(accountant, norm[0], norm[1], LOSS[accountant])
 
 
 def test_a_loss_of_another_accountant_proves_nothing():
