@@ -51,6 +51,34 @@ class Report:
     def ok(self) -> bool:
         return not any(finding.severity == "error" for finding in self.findings)
 
+    def fields(self) -> dict[str, object]:
+        """Write the report as JSON values, for a machine to read."""
+        return {
+            "ok": self.ok,
+            "origin": self.origin,
+            "size": self.size,
+            "root": self.root,
+            "findings": [
+                {"severity": f.severity, "code": f.code, "index": f.index, "detail": f.detail}
+                for f in self.findings
+            ],
+            "entry": None
+            if self.entry is None
+            else dict(self.entry.data) | {"kind": self.entry.kind},
+            "balances": [
+                {
+                    "account": balance.account_id,
+                    "unit": balance.unit.value,
+                    "cap": str(balance.cap),
+                    "posted": str(balance.posted),
+                    "held": str(balance.held),
+                }
+                for balance in self.balances
+            ],
+            "open_operations": list(self.open_operations),
+            "kinds": dict(self.kinds),
+        }
+
 
 def verify_receipt(text: str, vkey: str) -> Report:
     """Check one receipt; its event is in the report only if it holds."""

@@ -58,14 +58,29 @@ def read_terms(papers: Papers) -> tuple[Terms, tuple[Finding, ...]]:
 def reconcile(events: Sequence[tuple[int, Event]], papers: Papers) -> tuple[Finding, ...]:
     """Return what does not fit between usage records, documents and statements; `events` are of `MONEY_KINDS`."""
     terms, refused = read_terms(papers)
-    usages = tuple(usage_entry(i, event) for i, event in events if event.kind == "usage.recorded")
+    usages, unreadable = _usages(events)
     issued = tuple(pair for pair in events if pair[1].kind == "statement.issued")
     return (
         *refused,
+        *unreadable,
         *_rate_again(usages, terms),
         *_draw_up_again(issued, usages, terms, papers.statements),
         *_unlogged(issued, papers.statements),
     )
+
+
+def _usages(
+    events: Sequence[tuple[int, Event]],
+) -> tuple[tuple[UsageEntry, ...], tuple[Finding, ...]]:
+    usages: list[UsageEntry] = []
+    findings: list[Finding] = []
+    for index, event in events:
+        if event.kind == "usage.recorded":
+            try:
+                usages.append(usage_entry(index, event))
+            except ValueError as error:
+                findings.append(_error("usage_refused", index, str(error)))
+    return tuple(usages), tuple(findings)
 
 
 def _rate_again(usages: Sequence[UsageEntry], terms: Terms) -> Iterator[Finding]:

@@ -28,6 +28,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Answers and the salts of their commitments lie here; SQLite gives its side files the same mode.
+        path.touch(mode=0o600, exist_ok=True)
         self._turn = threading.RLock()
         self._readers = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -43,13 +45,9 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            try:
                 self._writer.execute("COMMIT")
-            except sqlite3.Error:
-                # A full disk ends here. Nothing was acknowledged, so undoing is always right.
+            except BaseException:
+                # A full disk has undone the transaction already. Nothing was acknowledged, so undoing is always right.
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise

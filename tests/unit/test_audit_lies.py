@@ -1,5 +1,6 @@
 """A node that holds the key can sign anything; what breaks the rules of the ledger is found all the same."""
 
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -208,3 +209,41 @@ def test_what_the_auditor_kept_is_held_against_the_node(
     # Without anything kept, a history rewritten by the node in its own rules cannot be told: hence `held`.
     assert check(lived, tmp_path / "rewritten").ok
     assert codes(check(lived, held=verify.Held(("junk",), ("junk",)))) == {"held_refused"}
+
+
+def mutate(dice: random.Random, value: Any) -> Any:
+    """Change one value into another that the schema may still allow."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return dice.choice([0, 1, value + 1, 10**6])
+    if isinstance(value, str) and value.isdigit():
+        return dice.choice(["0", "1", str(int(value) + 1), str(2**63 - 1)])
+    if isinstance(value, str):
+        return dice.choice([value[:-1] + "0", value + "0", "eps_nano", "L"])
+    if isinstance(value, list):
+        return (
+            value[1:] if value and dice.random() < 0.3 else [mutate(dice, item) for item in value]
+        )
+    key = dice.choice(sorted(value))
+    return {**value, key: mutate(dice, value[key])}
+
+
+def test_no_lie_stops_the_verifier(lived: tuple[World, Path], tmp_path: Path) -> None:
+    """A node that could crash its auditor would not need to fool him."""
+    dice = random.Random(5)
+    honest = [events.decode(leaf) for leaf in all_leaves(lived[0])]
+    found = tried = 0
+    for _ in range(150):
+        log = list(honest)
+        at = dice.randrange(len(log))
+        log[at] = replace(log[at], data=mutate(dice, dict(log[at].data)))
+        try:
+            sign_anew(lived[0], tmp_path / "x", log)
+        except (events.UnknownEvent, canon.NotCanonical):
+            continue
+        tried += 1
+        found += check(lived, tmp_path / "x").findings != ()
+    assert tried > 80
+    # Names of purposes, shapes or authorities may be anything; most numbers and references may not.
+    assert found > tried // 2

@@ -1,12 +1,14 @@
 """What a stop, a deadline or a stranger leaves behind, and what the file itself refuses."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from audit.log.signer import HeadRefused
 from audit.store.entries import EventConflict
 from audit.store.operations import FenceRejected, State
 from audit.store.sqlite import Store, StoreRefused
@@ -146,3 +148,54 @@ def test_an_unsafe_or_foreign_file_is_refused(
     with pytest.raises(StoreRefused, match="power cut"):
         Store._refuse_unsafe(unsynced)
     unsynced.close()
+
+
+def test_a_full_disk_undoes_the_step_and_nothing_else(world: World) -> None:
+    world.answer("a", HALF)
+    permit = reserved(world, "b")
+    world.ledger.start("q-b", permit.fence)
+    before, size = world.ledger.balances(), world.journal.size()
+    with world.store.write() as tx:
+        pages = tx.execute("PRAGMA page_count").fetchone()[0]
+        tx.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        world.ledger.post("q-b", permit.fence, b"x" * 100_000, "cell-b")
+    assert (world.ledger.balances(), world.journal.size()) == (before, size)
+    with world.store.write() as tx:
+        tx.execute("PRAGMA max_page_count = 1000000")
+    world.ledger.post("q-b", permit.fence, b"x" * 100_000, "cell-b")
+    assert_folds(world)
+
+
+def test_a_database_restored_from_a_backup_cannot_sign(tmp_path: Path) -> None:
+    """Its next head would contradict one that outsiders hold; the guard on another volume remembers."""
+    world = open_world(tmp_path)
+    furnish(world.ledger)
+    world.answer("a", HALF)
+    backup = tmp_path / "backup.db"
+    with world.store.read() as tx, sqlite3.connect(backup) as copy:
+        tx.execute("ROLLBACK")
+        tx.backup(copy)
+        tx.execute("BEGIN")
+    copy.close()
+    world.answer("b", HALF)
+    world.journal.checkpoint()
+    world.store.close()
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    backup.rename(tmp_path / "ledger.db")
+    restored = open_world(tmp_path)
+    with pytest.raises(HeadRefused, match="older than the guard"):
+        restored.journal.checkpoint()
+    restored.answer("c", HALF)
+    restored.answer("d", HALF)
+    with pytest.raises(HeadRefused, match="not those that were signed"):
+        restored.journal.checkpoint()
+    restored.store.close()
+
+
+def test_the_file_is_closed_to_others(world: World) -> None:
+    world.answer("a", HALF)
+    for path in world.folder.glob("ledger.db*"):
+        if path.suffix != ".lock":
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
