@@ -147,7 +147,7 @@ CASES = [
     ("window: quarter, epsilon: 8", "window: quarter, rho: 8", "document_field_invalid", "rho"),
     ("window: quarter, epsilon: 8", "window: ever, epsilon: 8", "document_field_invalid", "ever"),
     ("{purpose: public_health, window", "{purpose: other, window", "document_field_missing", "public_health"),
-    ("{purpose: public_health, window: quarter", "{purpose: insurance_pricing, window: month", "document_field_invalid", "more than once"),
+    ("public_health, window: quarter", "insurance_pricing, window: month", "document_field_invalid", "more than once"),
     ("code: insurance_pricing", "code: public_health", "document_field_invalid", "more than once"),
     ("code: public_health", "code: Public Health", "document_field_invalid", "small letters"),
     ("2034-12-31T23:59:59+08:00", "2023-12-31T23:59:59+08:00", "document_field_invalid", "after"),

@@ -1,0 +1,65 @@
+"""Write docs/REFUSALS.md from the catalogue: `python -m tests.tidy.refusals_page`."""
+
+from collections.abc import Mapping
+
+from policies import messages
+from policies.message import Message
+from policies.messages import MESSAGES
+from policies.messages_of_documents import DOCUMENTS
+from tests.tidy import tree
+
+PAGE = tree.ROOT / "docs" / "REFUSALS.md"
+
+HEAD = """# Refusals
+
+Every way the node says no: one code, one meaning, for ever. Clients rely on the code; the sentence
+may be improved. This page is written from the catalogue by `python -m tests.tidy.refusals_page`; a
+test compares the two.
+
+A refusal depends on the query, the schema, the policy and the ledger only, never on data. It names
+the place (line and column), the cure and, where a grant would lift it, the smallest such grant. Over
+HTTP it is a problem document (RFC 9457) with the status shown here.
+"""
+
+TITLES = {
+    "_SQL": "Reading the query",
+    "_NAMES": "Finding tables and columns",
+    "_GRANTS": "Asking the policy",
+    "_BOUNDS": "Bounding what one unit can change",
+    "_LOSS": "Spending privacy loss",
+    "_DOOR": "At the door",
+    "_DOCUMENTS": "Documents a holder writes",
+}
+
+
+def groups() -> Mapping[str, Mapping[str, Message]]:
+    """Return the catalogue's groups in the order of its file, and what is in none of them."""
+    found = {
+        TITLES.get(name, name.strip("_").capitalize()): group
+        for name, group in vars(messages).items()
+        if name.startswith("_") and isinstance(group, dict) and not name.startswith("__")
+    }
+    found[TITLES["_DOCUMENTS"]] = DOCUMENTS
+    named = {code for group in found.values() for code in group}
+    rest = {code: message for code, message in MESSAGES.items() if code not in named}
+    return {**found, "Others": rest} if rest else found
+
+
+def render() -> str:
+    """Return the page."""
+    sections = [
+        f"## {title}\n\n| code | status | English | 中文 |\n|---|---|---|---|\n"
+        + "".join(row(code, message) for code, message in group.items())
+        for title, group in groups().items()
+    ]
+    return HEAD + "\n" + "\n".join(sections)
+
+
+def row(code: str, message: Message) -> str:
+    """Return one line of a table."""
+    english, chinese = (text.replace("|", "\\|") for text in (message.en, message.zh))
+    return f"| `{code}` | {message.status} | {english} | {chinese} |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
