@@ -24,6 +24,8 @@ def serve_ingest(request: bytes, source_folder: Path, output_folder: Path) -> by
         result = ingest(dataset, source_folder, output_folder, secret)
     except IngestRefused as refusal:
         return _refusal(refusal.code, refusal.params)
+    except MemoryError:
+        raise  # the process tells its runtime by how it ends
     except Exception:
         # The words of an unexpected error may quote a cell; the report names its kind and line.
         return _refusal(Code.FAILED, {})

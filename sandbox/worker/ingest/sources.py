@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608  # SQL is composed of our own words and of declared names, each quoted by `names.quoted`
 
+import codecs
 import gzip
 import shutil
 import zipfile
@@ -16,6 +17,9 @@ from sandbox.worker.ingest.exact import plain_kind, readable
 from sandbox.worker.ingest.names import ROW, listed, quoted, text
 from sandbox.worker.ingest.refused import Code, IngestRefused, Place
 from sandbox.worker.ingest.text_file import LineBroken, NotUtf8, count_records, header
+
+# The names inside a zip are in this code; inside confinement there is no library left to load it from.
+codecs.lookup("cp437")
 
 _RAW = "raw"
 _ATTACHED = "source_file"
