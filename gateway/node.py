@@ -44,6 +44,11 @@ class Isolation:
     runtime: Runtime
     synthetic_only: bool
 
+    def lack(self) -> str:
+        """Return why workers cannot be isolated here and the cure, or nothing."""
+        standing = self.runtime.probe()
+        return f"{standing.reason}; {standing.cure}" if isinstance(standing, Unavailable) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

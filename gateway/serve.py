@@ -23,7 +23,7 @@ def free_port() -> int:
 
 def serve(folder: Path, chosen: Start, address: tuple[str, int]) -> None:
     """Open the node, take requests, and close it when asked to stop (SIGINT, SIGTERM)."""
-    _log_errors_to(Home(folder).errors)
+    log_errors_to(Home(folder).errors)
     node = open_node(folder, chosen)
     try:
         host, port = address
@@ -38,7 +38,8 @@ def serve(folder: Path, chosen: Start, address: tuple[str, int]) -> None:
         node.close()
 
 
-def _log_errors_to(path: Path) -> None:
+def log_errors_to(path: Path) -> None:
+    """Write the details of our own errors to a file of the domain, and nowhere else."""
     log = logging.getLogger("keyong.errors")
     writer = logging.FileHandler(path, encoding="utf-8")
     writer.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

@@ -1,0 +1,205 @@
+"""Speak with a domain node over HTTP. Retries carry the Idempotency-Key, so no question is ever paid for twice."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from keyong.answer import Answer, Check, read_answer, read_check
+from keyong.refused import NotReached, Refused, RunFailed
+
+# The largest size class answers after a minute; twice that covers waiting for a place.
+ANSWER_TIMEOUT_S = 150.0
+CONNECT_TIMEOUT_S = 10.0
+_ATTEMPTS = 5
+_PAUSE_S = 2.0
+# The node asks for patience: the same key finds the answer later.
+_COME_BACK = frozenset({"query_in_progress", "node_busy"})
+_REFRESH_BEFORE_S = 30.0
+
+Loss = str | int | Decimal
+
+
+class Client:
+    """One client of one node. Threads may share one.
+
+    Refuses  (keyong.Refused) what the node refuses; (keyong.NotReached) where no node answers.
+    """
+
+    def __init__(
+        self, base_url: str, client_id: str, client_secret: str, *, language: str = "en"
+    ) -> None:
+        self._id, self._secret = client_id, client_secret
+        self._token, self._expires = "", 0.0
+        self._http = httpx.Client(
+            base_url=base_url,
+            timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            headers={"Accept-Language": language},
+            # A proxy named in the environment has no business between an operator and a node of its own city.
+            trust_env=False,
+        )
+
+    def check(
+        self,
+        dataset: str,
+        sql: str,
+        *,
+        purpose: str,
+        epsilon: Loss | None = None,
+        rho: Loss | None = None,
+    ) -> Check:
+        """Ask what a question would cost and how exact its answer would be. Spends nothing, touches no data."""
+        body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
+        return read_check(self.send("POST", "/v1/queries:check", body))
+
+    def query(  # noqa: PLR0913  (the fields of the request, all by name)
+        self,
+        dataset: str,
+        sql: str,
+        *,
+        purpose: str,
+        epsilon: Loss | None = None,
+        rho: Loss | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        """Ask, wait for the answer, and ask again under the same key if the connection breaks.
+
+        `key` names this question for ever: give your own to find the answer again after a crash of your program.
+        """
+        body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        for attempt in range(_ATTEMPTS):
+            last = attempt == _ATTEMPTS - 1
+            try:
+                return read_answer(self.send("POST", "/v1/queries", body, headers))
+            except NotReached:
+                if last:
+                    raise
+            except Refused as refused:
+                if refused.code not in _COME_BACK or last:
+                    raise
+            time.sleep(_PAUSE_S * (attempt + 1))
+        raise AssertionError("the last attempt returns or raises")
+
+    def answer(self, operation: str) -> Answer:
+        """Return the answer of an operation again."""
+        return read_answer(self.send("GET", f"/v1/queries/{operation}"))
+
+    def receipt(self, operation: str) -> Mapping[str, Any]:
+        """Return the receipt of an operation with what opens it: keep it as a file."""
+        return dict(self.send("GET", f"/v1/queries/{operation}/receipt"))
+
+    def datasets(self) -> list[Mapping[str, Any]]:
+        """List the datasets you may ask about."""
+        return list(self.send("GET", "/v1/datasets")["datasets"])
+
+    def dataset(self, dataset: str) -> Mapping[str, Any]:
+        """Return a dataset's schema and what you may do with each column."""
+        return dict(self.send("GET", f"/v1/datasets/{dataset}"))
+
+    def budgets(self) -> list[Mapping[str, Any]]:
+        """Return where every account stands that concerns you."""
+        return list(self.send("GET", "/v1/budgets")["accounts"])
+
+    def usage(self) -> list[Mapping[str, Any]]:
+        """Return what was metered."""
+        return list(self.send("GET", "/v1/usage")["records"])
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send one request with a valid token and return its JSON."""
+        response = self._sent(method, path, body, headers)
+        if response.status_code == 401:
+            self._token = ""
+            response = self._sent(method, path, body, headers)
+        return _read(response)
+
+    def fetch(self, path: str) -> bytes:
+        """Return the bytes of a route that is not JSON."""
+        response = self._sent("GET", path, None, None)
+        if response.is_error:
+            _read(response)
+        return response.content
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        authorization = {"Authorization": f"Bearer {self._fresh_token()}"}
+        try:
+            return self._http.request(
+                method, path, json=body, headers={**(headers or {}), **authorization}
+            )
+        except httpx.HTTPError as error:
+            raise NotReached(f"no answer from {self._http.base_url}: {error}") from None
+
+    def _fresh_token(self) -> str:
+        if self._token and time.monotonic() < self._expires - _REFRESH_BEFORE_S:
+            return self._token
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": self._id,
+            "client_secret": self._secret,
+        }
+        asked = time.monotonic()
+        try:
+            response = self._http.post("/oauth/token", data=fields)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NotReached(f"no answer from {self._http.base_url}: {error}") from None
+        plain = _read(response)
+        self._token, self._expires = plain["access_token"], asked + plain["expires_in"]
+        return self._token
+
+
+def _question(
+    dataset: str, sql: str, purpose: str, losses: Mapping[str, Loss | None]
+) -> dict[str, str]:
+    body = {"dataset": dataset, "sql": sql, "purpose": purpose}
+    # `str` of a Decimal may have an exponent, which the node does not read.
+    stated = {
+        k: format(v, "f") if isinstance(v, Decimal) else str(v)
+        for k, v in losses.items()
+        if v is not None
+    }
+    return body | stated
+
+
+def _read(response: httpx.Response) -> Any:
+    try:
+        plain = response.json()
+    except ValueError:
+        raise NotReached(
+            f"{response.url} answered {response.status_code} without JSON; is this a domain node"
+        ) from None
+    if not response.is_error:
+        return plain
+    if not isinstance(plain, dict) or "code" not in plain:
+        raise NotReached(f"{response.url} answered {response.status_code}; is this a domain node")
+    raise (RunFailed if plain["code"] == "query_failed" else Refused)(plain)
