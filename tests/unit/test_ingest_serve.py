@@ -64,7 +64,7 @@ def test_a_refusal_names_file_and_column_but_no_place_and_no_count(here: World) 
 def test_the_answer_does_not_tell_whose_key_clashed(here: World) -> None:
     here.write(CLAIMS, [(777, 5, "1", "2024-02-01", ""), (777, 3, "1", "2024-02-01", "")])
     told = answer(here, request())
-    params = {"table": "claims", "columns": '"claim_id"'}
+    params = {"table": "claims", "columns": "claim_id"}
     assert told == {"ok": False, "code": "ingest_key_shared", "params": params}
 
 

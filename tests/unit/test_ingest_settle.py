@@ -59,7 +59,7 @@ def test_a_key_shared_by_two_units_refuses_the_file(here: World) -> None:
     with pytest.raises(IngestRefused) as caught:
         take_in(here, claims=[claim(10, 1), claim(11, 1), claim(10, 2)])
     assert caught.value.code is Code.KEY_SHARED
-    assert caught.value.params == {"table": "claims", "columns": '"claim_id"'}
+    assert caught.value.params == {"table": "claims", "columns": "claim_id"}
     assert not (here.output / "snapshot.duckdb").exists()
 
 

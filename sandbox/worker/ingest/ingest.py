@@ -62,12 +62,13 @@ def ingest(dataset: Dataset, sources: Path, output: Path, secret: bytes) -> Inge
              `Code`, with the places in the report, which stays in the output folder.
     """
     pads(secret)  # a secret of another length is the caller's bug, found before any file is opened
+    sources, output = sources.resolve(), output.resolve()
     if (output / SNAPSHOT).exists():
         raise IngestRefused(Code.SNAPSHOT_EXISTS)
     with private_folder(output) as folder:
         try:
             hold_declaration(dataset)
-            with closing(open_engine(folder, sources.resolve())) as connection:
+            with closing(open_engine(folder, sources)) as connection:
                 result = _make(connection, dataset, (sources, folder), secret)
             (folder / REPORT).write_bytes(report.written(result.report))
             (folder / CATALOGUE).write_bytes(to_json(result.catalogue))

@@ -69,7 +69,9 @@ def settle_public(connection: duckdb.DuckDBPyConnection, dataset: Dataset, table
         key = listed(table.primary_key)
         again = f"(SELECT 1 FROM {settled(number)} GROUP BY {key} HAVING count(*) > 1 LIMIT 1)"
         if _count(connection, again):
-            raise IngestRefused(Code.PUBLIC_KEY_REPEATED, table=table.name, columns=key)
+            raise IngestRefused(
+                Code.PUBLIC_KEY_REPEATED, table=table.name, columns=", ".join(table.primary_key)
+            )
 
 
 def settled_rows(connection: duckdb.DuckDBPyConnection, dataset: Dataset, table: Table) -> int:
@@ -126,7 +128,7 @@ def _drop_repeated(
         f"FROM {rows} GROUP BY {key} HAVING count(*) > 1"
     )
     if _count(connection, f"{_REPEATED} WHERE shared"):
-        raise IngestRefused(Code.KEY_SHARED, table=table.name, columns=key)
+        raise IngestRefused(Code.KEY_SHARED, table=table.name, columns=", ".join(table.primary_key))
     dropped = 0
     if _count(connection, _REPEATED):
         among = f"{rows} SEMI JOIN {_REPEATED} USING ({key})"

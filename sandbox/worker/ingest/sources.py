@@ -95,7 +95,7 @@ def _unpacked(path: Path, source: Source, folder: Path) -> Path:
                 raise IngestRefused(Code.SOURCE_UNREADABLE, file=source.path)
             with archive.open(members[0]) as packed, target.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 20)
-    except (*_DAMAGED, NotImplementedError):
+    except _DAMAGED:  # RuntimeError: a zip with a password, or packed in a way Python cannot read
         raise IngestRefused(Code.SOURCE_UNREADABLE, file=source.path) from None
     return target
 
