@@ -18,7 +18,7 @@ from sandbox.boundary import TOTAL_MAX, Measurement, Moment, MomentKind
 from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
 from sandbox.worker.render import render_relation, row_reference
 from sandbox.worker.scalars import scalars
-from sandbox.worker.sql_types import name_of
+from sandbox.worker.sql_types import listed, name_of
 from sandbox.worker.steps import row_steps
 
 _HMAC_BLOCK_BYTES = 64  # of SHA-256
@@ -57,7 +57,7 @@ def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnec
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _ky_key{index} AS SELECT unnest(CAST($n AS INTEGER[])) AS n,"
             f" unnest(CAST($x AS {name_of(domain.type)}[])) AS x",
-            {"n": list(range(len(domain.values))), "x": list(domain.values)},
+            {"n": list(range(len(domain.values))), "x": listed(domain.values, domain.type)},
         )
     canon = [b"".join(parts) for parts in product(*(domain.canon for domain in domains))]
     connection.execute(

@@ -19,7 +19,7 @@ from sandbox.algebra import Column
 from sandbox.boundary import KEYS_MAX, DomainSource, GroupKey, ListedValues
 from sandbox.worker.scalars import Reference, Rendering, scalars
 from sandbox.worker.scalars.dates import within_years
-from sandbox.worker.sql_types import DATE, NotRenderable, is_integer, name_of
+from sandbox.worker.sql_types import DATE, NotRenderable, is_integer, listed, name_of
 
 # Declared combinations of source values that one key is computed from: bounds the time a hostile plan can take.
 SOURCE_ROWS_MAX = 2_000_000
@@ -156,5 +156,5 @@ def _source(source: DomainSource, rendering: Rendering) -> tuple[str, int]:
 
 def _listed(values: tuple[Scalar, ...], type_: SqlType, rendering: Rendering) -> str:
     parameter = f"p{len(rendering.parameters)}"
-    rendering.parameters[parameter] = list(values)
+    rendering.parameters[parameter] = listed(values, type_)
     return f"SELECT unnest(CAST(${parameter} AS {name_of(type_)}[])) AS x"

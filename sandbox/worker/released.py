@@ -8,7 +8,7 @@ from sandbox.boundary import Plan
 from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.scalars import Reference, Rendering
-from sandbox.worker.sql_types import BIGINT, NotRenderable, name_of
+from sandbox.worker.sql_types import BIGINT, NotRenderable, listed, name_of
 
 I64_MAX = 2**63 - 1
 
@@ -18,7 +18,7 @@ def load_cells(plan: Plan, noisy: NoisyAggregates, connection: duckdb.DuckDBPyCo
     lists: dict[str, list[Scalar]] = {"g": list(range(len(noisy.keys)))}
     names = {"g": "INTEGER"}
     for index, key in enumerate(plan.measurement.keys):
-        lists[f"k{index}"] = [group[index] for group in noisy.keys]
+        lists[f"k{index}"] = listed((group[index] for group in noisy.keys), key.expr.type)
         names[f"k{index}"] = name_of(key.expr.type)
     for index, totals in enumerate(noisy.moments):
         lists[f"m{index}"] = list(totals)

@@ -1,6 +1,9 @@
 """Types in DuckDB's words, and the type two operands meet in: implicit casts raise, so all of ours are written out."""
 
-from policies.terms import SqlType, TypeKind
+from collections.abc import Iterable
+from decimal import Decimal
+
+from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Expr, Literal
 
 BOOLEAN = SqlType(TypeKind.BOOLEAN)
@@ -38,6 +41,16 @@ def name_of(type_: SqlType) -> str:
     elif type_.precision or type_.scale:
         raise NotRenderable("only a decimal has digits")
     return str(type_)
+
+
+def listed(values: Iterable[Scalar], type_: SqlType) -> list[Scalar]:
+    """Return values as a parameter to be cast to a list of the type.
+
+    Decimals as text: the client gives a list of decimals one type of its own first, and rounds what that cannot hold.
+    """
+    if type_.kind is not TypeKind.DECIMAL:
+        return list(values)
+    return [format(value, "f") if isinstance(value, Decimal) else value for value in values]
 
 
 def is_integer(type_: SqlType) -> bool:
