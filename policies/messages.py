@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from policies.message import Message
 from policies.messages_of_documents import DOCUMENTS
+from policies.messages_of_ingest import INGEST
 
 __all__ = ["MESSAGES", "Message"]
 
@@ -320,5 +321,5 @@ _DOOR = {
 }
 
 MESSAGES: Mapping[str, Message] = MappingProxyType(
-    {**_SQL, **_NAMES, **_GRANTS, **_BOUNDS, **_LOSS, **_DOOR, **DOCUMENTS}
+    {**_SQL, **_NAMES, **_GRANTS, **_BOUNDS, **_LOSS, **_DOOR, **DOCUMENTS, **INGEST}
 )

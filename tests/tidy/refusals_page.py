@@ -6,6 +6,7 @@ from policies import messages
 from policies.message import Message
 from policies.messages import MESSAGES
 from policies.messages_of_documents import DOCUMENTS
+from policies.messages_of_ingest import INGEST
 from tests.tidy import tree
 
 PAGE = tree.ROOT / "docs" / "REFUSALS.md"
@@ -29,6 +30,7 @@ TITLES = {
     "_LOSS": "Spending privacy loss",
     "_DOOR": "At the door",
     "_DOCUMENTS": "Documents a holder writes",
+    "_INGEST": "Bringing files in",
 }
 
 
@@ -40,6 +42,7 @@ def groups() -> Mapping[str, Mapping[str, Message]]:
         if name.startswith("_") and isinstance(group, dict) and not name.startswith("__")
     }
     found[TITLES["_DOCUMENTS"]] = DOCUMENTS
+    found[TITLES["_INGEST"]] = INGEST
     named = {code for group in found.values() for code in group}
     rest = {code: message for code, message in MESSAGES.items() if code not in named}
     return {**found, "Others": rest} if rest else found
