@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from policies.refusals import Position
 from policies.terms import AggregateName, SqlType, TypeKind
-from sandbox.algebra import AggregateRef, Call, Expr, KeyRef, Literal, Op
+from sandbox.algebra import AggregateRef, Call, Expr, KeyRef, Op, columns_of
 from sandbox.boundary import SortTerm
 from sandbox.compiler.nodes import AGGREGATE_CLASSES
 from sandbox.compiler.places import position, quoted
@@ -77,8 +77,8 @@ class AboveReader(ScalarReader):
             ResolvedKey(self.rows.read(node), quoted(node), position(node, self.sql))
             for node in nodes
         ]
-        # a constant key makes no groups of its own
-        keyed = [key for key in keys if not isinstance(key.expr, Literal)]
+        # a constant key, however it is written, makes no groups of its own
+        keyed = [key for key in keys if columns_of(key.expr)]
         return tuple({key.expr: key for key in keyed}.values())
 
     def _key_node(self, node: exp.Expr, tree: exp.Select) -> exp.Expr:

@@ -58,3 +58,11 @@ def test_a_join_key_is_no_filter_in_disguise() -> None:
         compiled(sql, granted=policy(withdrawn=("persons.person_id", ColumnUse.FILTER)))
     assert caught.value.code == "column_use_not_granted"
     assert caught.value.params["use"] == "filter"
+
+
+@pytest.mark.parametrize("key", ["1", "'x'", "1 BETWEEN 0 AND 2", "coalesce(NULL, 3) > 2"])
+def test_a_constant_key_makes_no_groups(key: str) -> None:
+    """Its three truth values would else make three groups that all look the same."""
+    assert (
+        compiled(f"SELECT {key} AS k, count(*) FROM persons GROUP BY k").plan.measurement.keys == ()
+    )
