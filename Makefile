@@ -7,7 +7,7 @@ BIN := .venv/bin
 PACKAGES := keyong sandbox policies gateway audit
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check test test-long golden lock system clean
+.PHONY: help demo serve flights check test test-long golden lock system clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ demo: .venv ## walk through one domain, end to end
 
 serve: .venv ## open the door of a demo domain on this machine
 	$(BIN)/keyong serve --demo --home $(DEMO_HOME)
+
+flights: .venv ## ask a real year of flights (fetched by pip), exact answers beside
+	$(BIN)/python -m examples.flights.run
 
 # ---- judge it
 
