@@ -66,3 +66,16 @@ def test_a_constant_key_makes_no_groups(key: str) -> None:
     assert (
         compiled(f"SELECT {key} AS k, count(*) FROM persons GROUP BY k").plan.measurement.keys == ()
     )
+
+
+@pytest.mark.parametrize(
+    "constant", ["2.5::INTEGER", "DATE '2024-01-01'::VARCHAR", "true::VARCHAR"]
+)
+def test_a_constant_may_be_cast_like_any_value(constant: str) -> None:
+    assert compiled(f"SELECT count(*) FROM persons WHERE {constant} IS NOT NULL").labels
+
+
+def test_a_text_that_is_no_number_is_a_slip() -> None:
+    with pytest.raises(Refused) as caught:
+        compiled("SELECT count(*) FROM persons WHERE 'x'::INTEGER = 1")
+    assert caught.value.code == "sql_argument_refused"
