@@ -13,8 +13,7 @@ import pytest
 
 from sandbox.boundary import Measurement
 from sandbox.worker.execute import execute
-from tests.unit.test_worker_execute import some_rows
-from tests.unit.worker_world import REGIONS, ZCDP, Row, Shape, plan_of, snapshot
+from tests.unit.worker_world import REGIONS, ZCDP, Row, Shape, plan_of, snapshot, some_rows
 
 Spoil = Callable[[duckdb.DuckDBPyConnection], object]
 

@@ -11,8 +11,7 @@ from sandbox.boundary import Failure, Release
 from sandbox.worker.engine import EngineLimits
 from sandbox.worker.query import serve_query
 from tests.unit.test_worker_accept import TAMPERED
-from tests.unit.test_worker_execute import some_rows
-from tests.unit.worker_world import Shape, plan_of, snapshot
+from tests.unit.worker_world import Shape, plan_of, snapshot, some_rows
 
 LIMITS = EngineLimits(memory_bytes=1 << 28, threads=2)
 PLAN = plan_of(Shape())

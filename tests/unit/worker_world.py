@@ -4,6 +4,7 @@ Noise-off is no plan and no flag: a test calls `execute` itself. The snapshot is
 every raw input, so that removing one unit shifts the codes of all others.
 """
 
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -29,6 +30,7 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import composition, contribution, measurements
 from sandbox.privacy.aggregates import AGGREGATES, Argument, MomentSpec, Steps
+from sandbox.worker.execute import ExactAggregates, execute
 from sandbox.worker.render import quoted
 
 BOOLEAN, INTEGER, BIGINT, HUGEINT, DOUBLE, VARCHAR, DATE, TIMESTAMP = (
@@ -199,3 +201,28 @@ def insert(
     columns = ", ".join(f"unnest(CAST($c{i} AS {type_}[]))" for i, type_ in enumerate(types))
     values = {f"c{i}": [row[i] for row in rows] for i in range(len(types))}
     connection.execute(f"INSERT INTO {table} SELECT {columns}", values)
+
+
+def some_rows(seed: int, units: int = 30) -> list[Row]:
+    """Return rows with NULL and undeclared keys, NaN and infinities, and one heavy unit."""
+    dice = random.Random(seed)
+    rows: list[Row] = []
+    for unit in range(units):
+        for _ in range(60 if unit == 3 else dice.randrange(6)):
+            rows.append(
+                (
+                    f"unit {unit:03}",
+                    dice.choice([*REGIONS, "nowhere", None]),
+                    dice.choice([None, *range(-3, 12)]),
+                    dice.choice([None, float("nan"), float("inf"), -2.5, dice.random() * 120]),
+                    dice.choice([None, "-7.25", f"{dice.randrange(4000) / 100:.2f}"]),
+                    dice.choice([None, *range(-9, 30)]),
+                )
+            )
+    return rows
+
+
+def run(shape: Shape, rows: list[Row], threads: int = 1) -> ExactAggregates:
+    """Return the exact totals that a shape's plan measures over the rows."""
+    with snapshot(rows, threads) as connection:
+        return execute(plan_of(shape).measurement, connection)
