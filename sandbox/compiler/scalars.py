@@ -231,13 +231,12 @@ class ScalarReader:
     def _cast(self, node: exp.Expr) -> Expr:
         target = self._data_type(node.args["to"], node)
         subject = self.read(node.this)
-        try:
-            if isinstance(subject, Literal):
+        if isinstance(subject, Literal):
+            try:
                 return convert(subject, target)
-        except UnreadableConstant:
-            # `'x'::INTEGER` can only be a slip; `2.5::INTEGER` rounds, as any other value would
-            if isinstance(subject.value, str):
-                raise
+            except UnreadableConstant:
+                if isinstance(subject.value, str):  # a slip; `2.5::INTEGER` rounds like any value
+                    raise
         return Call(Op.CAST, (subject,), target) if subject.type != target else subject
 
     def _data_type(self, node: exp.Expr, cast_node: exp.Expr) -> SqlType:
