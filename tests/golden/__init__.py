@@ -1,0 +1,1 @@
+"""Golden files: a question, the SQL its plan becomes beside the data, and what it spends. The diff is the review."""
