@@ -116,6 +116,6 @@ def _check_type(
     type_: SqlType,
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    described = connection.execute(f"{query} LIMIT 0", parameters).description
-    if str(described[0][1]) != name_of(type_):
+    described = connection.execute(f"DESCRIBE {query}", parameters).fetchall()
+    if [row[1] for row in described] != [name_of(type_)]:
         raise _TypeDiffers
