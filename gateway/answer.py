@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from audit.store.operations import Release as StoredRelease
+from audit.store import operations
 from gateway.asked import Asked
 from policies.terms import Scalar, SqlType, TypeKind
 from sandbox import wire
@@ -29,7 +29,7 @@ class Answer:
     body: dict[str, Any]
 
 
-def answer(asked: Asked, stored: StoredRelease, receipt: str, index: int) -> Answer:
+def answer(asked: Asked, stored: operations.Release, receipt: str, index: int) -> Answer:
     """Put values and face together."""
     release = wire.decode_answer(stored.content)
     if isinstance(release, Failure):

@@ -11,12 +11,20 @@ from starlette.exceptions import HTTPException
 
 from gateway.body_limit import BODY_BYTES_MAX, BodyLimit, Receive, Scope, Send
 from gateway.node import Node
-from gateway.problems import MEDIA_TYPE, problem, problem_of_bug, problem_of_run
+from gateway.problems import (
+    MEDIA_TYPE,
+    problem,
+    problem_of_bug,
+    problem_of_document,
+    problem_of_run,
+)
+from gateway.publish import Faulty
 from gateway.routes import (
     audit_log,
     budgets,
     checks,
     datasets,
+    failures,
     health,
     holds,
     me,
@@ -30,7 +38,8 @@ from gateway.unanswered import Unanswered
 from policies.refusals import Refused, Stage
 
 ROUTES = (
-    tokens, me, datasets, checks, queries, budgets, usage, settlements, policies, holds, audit_log, health,
+    tokens, me, datasets, checks, queries, budgets, usage, settlements, policies, holds,
+    failures, audit_log, health,
 )  # fmt: skip
 _WORDS = {
     "missing": "is required",
@@ -63,6 +72,7 @@ def make_app(node: Node) -> FastAPI:
         app.include_router(module.router)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Unanswered, _unanswered)
+    app.add_exception_handler(Faulty, _faulty)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(BodyLimit, refuse=_too_large)
@@ -80,6 +90,12 @@ async def _unanswered(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, Unanswered):
         raise error
     return _said(problem_of_run(error, _language(request)))
+
+
+async def _faulty(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, Faulty):
+        raise error
+    return _said(problem_of_document(error.findings, _language(request)))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -2,11 +2,11 @@
 
 from audit.money.metering import Usage
 from audit.money.rating import PricePart, Quote, parts, price
+from gateway.free_of_charge import plan_digest
 from gateway.register import Known
 from policies.access.model import AccessPolicy, PurposeGrant
 from policies.dataset import Dataset
 from policies.pricing import PricePlan
-from policies.refusals import Refused, Stage
 from policies.terms import Accountant, PrivacyLoss
 from sandbox.boundary import Diagnosis
 from sandbox.client import Planned
@@ -36,10 +36,7 @@ def meter(
 
 def plan_of(known: Known, policy: AccessPolicy) -> PricePlan:
     """Return the price plan a policy names."""
-    found = known.plans.get(policy.price.digest) if policy.price else None
-    if found is None:
-        raise Refused("not_found", Stage.DOOR)
-    return found
+    return known.plans[plan_digest(policy)]
 
 
 def quote(plan: PricePlan, usage: Usage) -> tuple[Quote, tuple[PricePart, ...]]:

@@ -6,7 +6,8 @@ Refuses to start  without isolation, with the reason and the cure; on an insecur
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from gateway.rehearsals import Rehearsals
 from gateway.settings import Settings, load_settings
 from gateway.shelf import Shelf
 from policies.access.model import AccessPolicy, Level
+from policies.messages import MESSAGES
 from policies.refusals import Refused, Stage
 from sandbox.runtimes.base import Runtime, Standing, Unavailable
 
@@ -112,39 +114,49 @@ def open_node(folder: Path, chosen: Start) -> Node:
     home = Home(folder)
     settings = load_settings(home.settings)
     warnings = stand(chosen.isolation)
+    with ExitStack() as opened:
+        node = _assembled(home, settings, chosen, opened)
+        node.clients()
+        for policy in node.register.known().policies.values():
+            node.check_runtime(policy)
+        # A refusal above closes what was opened; from here on `Node.close` does.
+        opened.pop_all()
+    return replace(node, warnings=warnings)
+
+
+def _assembled(home: Home, settings: Settings, chosen: Start, opened: ExitStack) -> Node:
     store = Store(home.ledger)
+    opened.callback(store.close)
     ledger = Ledger(store, settings.name, chosen.clock, chosen.ledger_fault)
     # Whatever was running when the node stopped is settled as if it had read rows. A crash here is repeated at the next
     # start, on the same rows, to the same end.
     ledger.recover()
     journal = Journal(store, Signer(load_key(home.keys / "log.key"), home.guard))
     shelf = Shelf(home)
-    register = Register(home, journal, shelf)
-    node = Node(
+    asked = AskedStore(home.asked)
+    opened.callback(asked.close)
+    places = Places(settings.workers_max, settings.waiting_max)
+    opened.callback(places.close)
+    twins = Rehearsals(chosen.isolation.runtime, settings.twin_limits(), settings.workers_max)
+    return Node(
         home=home,
         settings=settings,
         isolation=chosen.isolation,
         store=store,
         ledger=ledger,
         journal=journal,
-        register=register,
+        register=Register(home, journal, shelf),
         shelf=shelf,
-        asked=AskedStore(home.asked),
+        asked=asked,
         tokens=load_tokens(home.keys / "token.jwk", settings.name),
-        places=Places(settings.workers_max, settings.waiting_max),
-        rehearsals=Rehearsals(
-            chosen.isolation.runtime, settings.twin_limits(), settings.workers_max
-        ),
+        places=places,
+        rehearsals=twins,
         shape_key=load_shape_key(home.keys / "shape.key"),
         clock=chosen.clock,
         fault=chosen.fault,
-        warnings=warnings,
+        warnings=(),
         acting=threading.Lock(),
     )
-    node.clients()
-    for policy in register.known().policies.values():
-        node.check_runtime(policy)
-    return node
 
 
 def stand(isolation: Isolation) -> tuple[str, ...]:
@@ -157,7 +169,10 @@ def stand(isolation: Isolation) -> tuple[str, ...]:
         raise Refused(
             "isolation_unavailable", Stage.DOOR, reason=standing.reason, cure=standing.cure
         )
-    return ("insecure_runtime",) if standing is Standing.NONE else ()
+    if standing is not Standing.NONE:
+        return ()
+    said = MESSAGES["insecure_runtime"]
+    return (f"{said.en} / {said.zh}",)
 
 
 def refuse_classified(isolation: Isolation, policy: AccessPolicy) -> None:

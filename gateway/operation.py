@@ -14,6 +14,7 @@ The comment before each step says what it means if the machine stops right there
 import secrets
 from datetime import timedelta
 
+from audit.charge import Unit
 from audit.request import Conflict, Insufficient, NotStored, Outcome, Replayed, Request, Reused
 from audit.store.operations import State
 from gateway.accounts import open_accounts
@@ -150,9 +151,11 @@ def _not_reserved(
         if given is None:
             raise AssertionError("a replay has an outcome")
         return given
-    unit = next(
-        load.account.unit for load in prepared.loads if load.account.id == reserved.account_id
-    )
+    load = next(load for load in prepared.loads if load.account.id == reserved.account_id)
+    unit = load.account.unit
+    if unit is Unit.FAILURES:
+        # Each question in the making sets one failure aside, so an operator near its limit asks one after the other.
+        raise Refused("node_busy", Stage.LEDGER)
     raise Refused(
         "budget_exhausted",
         Stage.LEDGER,
@@ -190,7 +193,7 @@ def told(node: Node, asked: Asked, outcome: Outcome) -> Answer:
 def unanswered(asked: Asked, spent: bool) -> Unanswered:
     """Say that there will be no answer, and what that cost."""
     refused = Refused(
-        "query_failed", Stage.RUN, fate="spent / 已消耗" if spent else "given back / 已退回"
+        "query_failed", Stage.RUN, fate="spent" if spent else "given back"
     )
     loss = next(
         asked.face["privacy"]["loss"][name]
@@ -223,7 +226,8 @@ def _reason(done: Failed | Late[Release | Failed]) -> tuple[str, bool]:
 
 def _refuse_quarantined(node: Node, prepared: Prepared) -> None:
     # One failure may have told one bit; asked again and again it could tell the rest, whoever asks.
-    if node.ledger.shape_failures(prepared.terms.shape):
+    shape = prepared.terms.shape
+    if node.ledger.shape_failures(shape) > prepared.known.reviewed.get(shape, 0):
         raise Refused("query_quarantined", Stage.LEDGER)
 
 

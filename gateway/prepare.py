@@ -23,6 +23,7 @@ from gateway.accounts import (
 )
 from gateway.amounts import read_loss, time_text
 from gateway.ask import Ask
+from gateway.free_of_charge import agreement_digest, plan_digest
 from gateway.metering import meter, plan_of, quote
 from gateway.node import Node
 from gateway.register import Known, Served, is_held, policies_over, policy_for
@@ -98,8 +99,8 @@ def _priced(node: Node, ask: Ask, drawn: _Drawn) -> Prepared:
         purpose=ask.purpose,
         family=dataset.family.id,
         policies=(drawn.policy.digest,),
-        plan=drawn.policy.price.digest if drawn.policy.price else "",
-        agreement=drawn.policy.revenue.digest if drawn.policy.revenue else "",
+        plan=plan_digest(drawn.policy),
+        agreement=agreement_digest(drawn.policy),
         snapshots=(drawn.served.commitment,),
         shape=shape_of(node.shape_key, drawn.planned.plan.measurement),
         usage=usage,

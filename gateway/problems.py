@@ -12,11 +12,13 @@ import secrets
 from typing import Any
 
 from gateway.unanswered import Unanswered
+from policies.findings import Finding
 from policies.messages import MESSAGES
 from policies.refusals import Refused, Stage
 
 MEDIA_TYPE = "application/problem+json"
 ENGLISH, CHINESE = "en", "zh-CN"
+_FINDINGS_MAX = 100
 _TYPE = "urn:keyong:problem:"
 # The part of the request that a stage reads, as RFC 6901 names it.
 _POINTERS = {
@@ -24,7 +26,7 @@ _POINTERS = {
     Stage.RESOLVE: "/sql",
     Stage.CHECK: "/sql",
     Stage.BOUND: "/sql",
-    Stage.DOCUMENT: "/document",
+    Stage.DOCUMENT: "/text",
 }
 _TITLES = {
     Stage.DOCUMENT: ("the document cannot be accepted", "文档不能接受"),
@@ -75,6 +77,21 @@ def problem(refused: Refused, accept: str | None) -> dict[str, Any]:
         "loss_spent": "0",
     }
     return body
+
+
+def problem_of_document(findings: tuple[Finding, ...], accept: str | None) -> dict[str, Any]:
+    """Write what is wrong with a document: the first fault as the reason, all of them as errors."""
+    body = problem(findings[0].refused(), accept)
+    errors = [
+        {
+            "pointer": "/text",
+            **({"line": found.at.line, "column": found.at.column} if found.at else {}),
+            "code": found.code,
+            "detail": found.message(body["lang"]),
+        }
+        for found in findings[:_FINDINGS_MAX]
+    ]
+    return body | {"errors": errors}
 
 
 def problem_of_run(failed: Unanswered, accept: str | None) -> dict[str, Any]:

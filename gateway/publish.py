@@ -6,6 +6,12 @@ Who acts is a client of the register, so that two people of one holder are two p
 import secrets
 from typing import Any
 
+from gateway.free_of_charge import (
+    agreement_digest,
+    free_agreement,
+    free_plan,
+    plan_digest,
+)
 from gateway.identity.clients import Client
 from gateway.node import Node
 from gateway.register import Known
@@ -27,6 +33,14 @@ from policies.refusals import Refused, Stage
 
 NAME = "document"
 Signable = AccessPolicy | PricePlan | SplitAgreement
+
+
+class Faulty(Exception):
+    """A document with faults, from the top of the text down."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        super().__init__(findings[0].code)
 
 
 def lint_first(text: bytes) -> dict[str, Any]:
@@ -66,6 +80,7 @@ def approve(node: Node, client: Client, name: str, digest: str) -> dict[str, Any
         approved = act(known.approvals[digest], Act.APPROVE, client.id, digest)
         act(approved, Act.PUBLISH, client.id, digest)
         _act(node, client, "document_approved", digest)
+        _publish_free_papers(node, known, client, document)
         # A crash here leaves an approved document that is not in force; approving again is out of turn, so the author
         # submits the next version. Nothing is in force that only one person has seen.
         _publish(node, client, document, digest)
@@ -82,8 +97,26 @@ def reject(node: Node, client: Client, name: str, digest: str) -> dict[str, Any]
     return _shown(document, digest, "draft")
 
 
+def revoke(node: Node, client: Client, name: str) -> dict[str, Any]:
+    """Take a policy out of force for good. It only takes away, so one person may; what was spent stays spent."""
+    with node.acting:
+        found = node.register.known().policies.get(name)
+        if found is None or found.holder.id != client.party:
+            raise Refused("not_found", Stage.DOOR)
+        data = {"document": name, "version": found.metadata.version, "digest": found.digest}
+        event = f"policy.revoked.{found.digest.removeprefix('sha256:')[:32]}"
+        node.ledger.record("policy.revoked", event, client.id, data)
+    return _shown(found, found.digest, "revoked")
+
+
 def load(text: bytes) -> Signable:
-    """Read a policy, a price plan or a split agreement, whichever the text says it is."""
+    """Read a policy, a price plan or a split agreement, whichever the text says it is.
+
+    Refuses  with all faults at once, so that its author mends them in one go.
+    """
+    findings = lint(text, NAME)
+    if findings:
+        raise Faulty(findings)
     node = load_yaml(text, NAME)
     kind = node.entries.get("kind") if isinstance(node, Mapping) else None
     named = kind.text if isinstance(kind, Scalar) else ""
@@ -108,8 +141,20 @@ def _publish(node: Node, client: Client, document: Signable, digest: str) -> Non
     kinds = {AccessPolicy: "policy.published", PricePlan: "plan.activated"}
     kind = kinds.get(type(document), "agreement.activated")
     data = {"document": name_of(document), "version": version_of(document), "digest": digest}
-    event = f"{kind}.{name_of(document)}.{version_of(document)}"
+    event = f"{kind}.{digest.removeprefix('sha256:')[:32]}"
     node.ledger.record(kind, event, client.id, data)
+
+
+def _publish_free_papers(node: Node, known: Known, client: Client, document: Signable) -> None:
+    if not isinstance(document, AccessPolicy):
+        return
+    papers: list[bytes] = []
+    if document.price is None and plan_digest(document) not in known.plans:
+        papers.append(free_plan())
+    if document.revenue is None and agreement_digest(document) not in known.agreements:
+        papers.append(free_agreement(document))
+    for text in papers:
+        _publish(node, client, load(text), node.shelf.put(text, NAME))
 
 
 def _submitted(node: Node, known: Known, name: str, digest: str) -> Signable:

@@ -49,7 +49,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything the log says is in force, at one size of the log."""
+    """Everything the log says is in force, at one size of the log.
+
+    `reviewed` counts, for a question by its shape, the failed runs that a holder has looked at.
+    """
 
     size: int
     datasets: Mapping[str, Served]
@@ -58,6 +61,7 @@ class Known:
     agreements: Mapping[str, SplitAgreement]
     approvals: Mapping[str, Approval]
     held: frozenset[str]
+    reviewed: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -70,6 +74,7 @@ class _Fold:
     agreements: dict[str, SplitAgreement] = field(default_factory=dict)
     approvals: dict[str, Approval] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
+    reviewed: dict[str, int] = field(default_factory=dict)
 
 
 class Register:
@@ -80,7 +85,7 @@ class Register:
         self._journal = journal
         self._shelf = shelf
         self._turn = threading.Lock()
-        self._known = Known(0, {}, {}, {}, {}, {}, frozenset())
+        self._known = Known(0, {}, {}, {}, {}, {}, frozenset(), {})
 
     def known(self) -> Known:
         """Return what is in force now, reading what was appended since the last look."""
@@ -98,6 +103,7 @@ class Register:
             dict(known.agreements),
             dict(known.approvals),
             set(known.held),
+            dict(known.reviewed),
         )
         found = [
             pair for kind in _KINDS for pair in self._journal.events_of(kind, known.size, size)
@@ -112,6 +118,7 @@ class Register:
             fold.agreements,
             fold.approvals,
             frozenset(fold.held),
+            fold.reviewed,
         )
 
     def _take(self, fold: _Fold, event: Event) -> None:
@@ -206,6 +213,9 @@ def _act(fold: _Fold, event: Event) -> None:
         fold.held.add(subject)
     elif action == "hold_resumed":
         fold.held.discard(subject)
+    elif action == "question_reviewed":
+        shape, _, count = subject.rpartition("/")
+        fold.reviewed[shape] = int(count)
     elif action == "document_submitted":
         made = draft(subject, subject, actor, QUORUM)
         fold.approvals[subject] = act(made, Act.SUBMIT, actor, subject)

@@ -42,6 +42,13 @@ class HoldBody(Strict):
     dataset: Name | None = None
 
 
+class ReviewBody(Strict):
+    """Whose failed runs a holder has looked at, on which dataset."""
+
+    operator: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    dataset: Name
+
+
 class SettlementBody(Strict):
     """A range of the log, end excluded; without an end up to now."""
 

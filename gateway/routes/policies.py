@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from gateway.amounts import time_text
 from gateway.caller import AnyNode, HolderClient
-from gateway.publish import approve, lint_first, reject, submit
+from gateway.publish import approve, lint_first, reject, revoke, submit
 from gateway.schemas import ApprovalBody, DocumentBody
 from policies.refusals import Refused, Stage
 
@@ -39,6 +39,12 @@ def reject_document(
 ) -> dict[str, Any]:
     """Send a document back to its author."""
     return reject(node, client, document, body.digest)
+
+
+@router.post("/{policy}:revoke")
+def revoke_policy(policy: str, client: HolderClient, node: AnyNode) -> dict[str, Any]:
+    """Take a policy out of force for good."""
+    return revoke(node, client, policy)
 
 
 @router.get("/{policy}")

@@ -19,10 +19,12 @@ def preview(body: SettlementBody, client: FinanceClient, node: AnyNode) -> dict[
     size = node.journal.size()
     end = size if body.index_to is None else min(body.index_to, size)
     known = node.register.known()
-    entries = [
+    metered = (
         usage_entry(index, event)
         for index, event in node.journal.events_of("usage.recorded", body.index_from, end)
-    ]
+    )
+    # Use that has no price at all has nothing to share; use that is waived stays on the statement with its value.
+    entries = [entry for entry in metered if entry.quote.gross_uy]
     try:
         statement = draw_up(
             "preview", (body.index_from, end), entries, Terms(known.plans, known.agreements)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from audit.log.events import Event
 from gateway.caller import AnyNode
 from gateway.caller import needs as needs_role
+from gateway.free_of_charge import plan_digest
 from gateway.identity.clients import Client, Role
 from gateway.node import Node
 
@@ -33,9 +34,9 @@ def _concerns(node: Node, client: Client, event: Event) -> bool:
         return event.subject == client.party
     # A holder sees use under policies of its own.
     plans = {
-        policy.price.digest
+        plan_digest(policy)
         for policy in node.register.known().policies.values()
-        if policy.holder.id == client.party and policy.price
+        if policy.holder.id == client.party
     }
     return event.data["plan"] in plans
 

@@ -52,7 +52,7 @@ def run_verify(arguments: argparse.Namespace) -> Exit:
         else _receipt_report(arguments.receipt, vkey)
     )
     print(
-        json.dumps(_fields(report), indent=2, ensure_ascii=False)
+        json.dumps(report.fields(), indent=2, ensure_ascii=False)
         if arguments.json
         else shown(report)
     )
@@ -143,18 +143,3 @@ def _read(path: Path) -> str:
         raise Stop(Exit.USAGE, f"`{path}` cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Stop(Exit.USAGE, f"`{path}` is not UTF-8 text") from None
-
-
-def _fields(report: Report) -> dict[str, Any]:
-    return {
-        "ok": report.ok,
-        "origin": report.origin,
-        "size": report.size,
-        "root": report.root,
-        "findings": [
-            {"severity": f.severity, "code": f.code, "entry": f.index, "detail": f.detail}
-            for f in report.findings
-        ],
-        "kinds": dict(report.kinds),
-        "open_operations": list(report.open_operations),
-    }

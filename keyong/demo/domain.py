@@ -113,10 +113,13 @@ def make(folder: Path, *, insecure: bool) -> Domain:
         generate(raw, PERSONS)
         bring_in_health(domain, raw)
         shutil.rmtree(raw)
-        with served(making, domain.start) as url:
-            people = {name: Client(url, name, domain.secrets[name]) for name in (AUTHOR, APPROVER)}
+        with (
+            served(making, domain.start) as url,
+            Client(url, AUTHOR, domain.secrets[AUTHOR]) as author,
+            Client(url, APPROVER, domain.secrets[APPROVER]) as approver,
+        ):
             for name in DOCUMENTS:
-                publish(people[AUTHOR], people[APPROVER], name)
+                publish(author, approver, name)
         _write_secrets(making, domain.secrets)
         making.rename(folder)
     finally:

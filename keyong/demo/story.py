@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,9 @@ def tell_story(lang: str, insecure: bool) -> Exit:
         else:
             before.tell("isolated", standing=domain.start.isolation.runtime.name)
         _bring_in(before, domain)
-        with served(domain.folder, domain.start) as url:
+        with served(domain.folder, domain.start) as url, ExitStack() as stack:
             people = {
-                name: Client(url, name, secret, language=lang)
+                name: stack.enter_context(Client(url, name, secret, language=lang))
                 for name, secret in domain.secrets.items()
             }
             _acts(Scene(people, lang, folder))
