@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from policies.messages import MESSAGES
+from policies.phrases import in_chinese
 from policies.refusals import NeededGrant, Position, Refused, Stage
 
 
@@ -29,5 +30,6 @@ class Finding:
     def message(self, language: str) -> str:
         """Return the sentence in `en` or `zh-CN`."""
         entry = MESSAGES[self.code]
-        template = entry.zh if language.startswith("zh") else entry.en
-        return template.format(**dict(self.params))
+        if not language.startswith("zh"):
+            return entry.en.format(**dict(self.params))
+        return entry.zh.format(**{k: in_chinese(v) for k, v in self.params})

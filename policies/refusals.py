@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from policies.messages import MESSAGES
+from policies.phrases import in_chinese
 
 
 class Stage(StrEnum):
@@ -77,8 +78,9 @@ class Refused(Exception):
     def message(self, language: str) -> str:
         """Return the sentence in `en` or `zh-CN`."""
         entry = MESSAGES[self.code]
-        template = entry.zh if language.startswith("zh") else entry.en
-        return template.format(**self.params)
+        if not language.startswith("zh"):
+            return entry.en.format(**self.params)
+        return entry.zh.format(**{k: in_chinese(v) for k, v in self.params.items()})
 
     def __str__(self) -> str:
         place = f" at {self.at}" if self.at else ""
