@@ -109,7 +109,8 @@ def _domain(
 ) -> Iterator[Problem]:
     match grant.domain:
         case ListDomain(values):
-            if not all(value_fits(value, kind) for value in values):
+            # null is a value of every type: the group of rows without one
+            if not all(value is None or value_fits(value, kind) for value in values):
                 yield _no(at, f"holds values that are not {kind}")
         case RangeDomain(lower, upper):
             days = kind.kind is TypeKind.DATE and isinstance(lower, date)

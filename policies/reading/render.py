@@ -60,6 +60,8 @@ def _flow(value: object) -> str:
             return f"{{{inner}}}"
         case list() | tuple():
             return f"[{', '.join(_flow(item) for item in value)}]"
+        case None:
+            return "null"
         case bool():
             return "true" if value else "false"
         case int():

@@ -36,7 +36,7 @@ TITLES = {
 
 def groups() -> Mapping[str, Mapping[str, Message]]:
     """Return the catalogue's groups in the order of its file, and what is in none of them."""
-    found = {
+    found: dict[str, Mapping[str, Message]] = {
         TITLES.get(name, name.strip("_").capitalize()): group
         for name, group in vars(messages).items()
         if name.startswith("_") and isinstance(group, dict) and not name.startswith("__")

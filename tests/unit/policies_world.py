@@ -48,8 +48,6 @@ from policies.terms import (
 )
 
 ROOT = Path(__file__).parents[2]
-HEALTH = ROOT / "examples" / "health"
-FLIGHTS = ROOT / "examples" / "flights"
 FIXTURES = ROOT / "tests" / "fixtures" / "policies"
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -77,10 +75,13 @@ def subset(values: tuple[object, ...], least: int = 0) -> st.SearchStrategy:
 
 
 @st.composite
-def columns(draw: st.DrawFn, name: str) -> ColumnGrant:
+def columns(draw: st.DrawFn, name: str, *, rich: bool) -> ColumnGrant:
+    uses = draw(subset(tuple(ColumnUse)))
+    if not rich:
+        return ColumnGrant(name, uses, None, None, None)
     return ColumnGrant(
         name=name,
-        uses=draw(subset(tuple(ColumnUse))),
+        uses=uses,
         domain=draw(st.none() | domains),
         bounds=draw(st.none() | bounds),
         bin=draw(st.none() | st.integers(1, 9).map(Decimal)),
@@ -96,18 +97,20 @@ joins = st.builds(
 
 
 @st.composite
-def tables(draw: st.DrawFn, name: str) -> TableGrant:
-    bound = st.builds(ContributionBound, *[st.integers(1, 3)] * 3)
+def tables(draw: st.DrawFn, name: str, *, rich: bool) -> TableGrant:
+    most = 3 if rich else 1
+    bound = st.builds(ContributionBound, *[st.integers(1, most)] * 3)
     return TableGrant(
         name=name,
         unit=draw(st.none() | st.builds(UnitGrant, st.just("id"), bound)),
-        columns=tuple(draw(columns(column)) for column in draw(subset(COLUMNS))),
+        columns=tuple(draw(columns(name, rich=rich)) for name in draw(subset(COLUMNS))),
         joins=tuple(draw(st.lists(joins, max_size=2))),
     )
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> AccessPolicy:
+def policies(draw: st.DrawFn, *, rich: bool = False) -> AccessPolicy:
+    """Draw a policy; what only `diff` looks at is drawn only if `rich`."""
     start = NOON + timedelta(days=draw(st.integers(-3, 3)))
     purposes = draw(subset(PURPOSES))
     names = draw(subset(TABLES))
@@ -118,7 +121,7 @@ def policies(draw: st.DrawFn) -> AccessPolicy:
         effective=Period(start, start + timedelta(days=draw(st.integers(0, 6)))),
         classification=Classification(Level.GENERAL, 3, True, False, False),
         purposes=tuple(PurposeGrant(p, PurposeClass.PUBLIC_GOOD, Fee.FREE) for p in purposes),
-        tables=tuple(draw(tables(name)) for name in names),
+        tables=tuple(draw(tables(name, rich=rich)) for name in names),
         query=QueryLimits(
             draw(subset(tuple(AggregateName))),
             draw(st.integers(1, 5)),
@@ -180,8 +183,10 @@ requests = st.builds(
 
 
 def health(name: str) -> str:
-    return (HEALTH / name).read_text(encoding="utf-8")
+    """Read a document of a health commission, with people, money and pure epsilon."""
+    return (FIXTURES / f"v1-health-{name}").read_text(encoding="utf-8")
 
 
 def flights(name: str) -> str:
-    return (FLIGHTS / name).read_text(encoding="utf-8")
+    """Read a document about aeroplanes, under zCDP."""
+    return (FIXTURES / f"v1-flights-{name}").read_text(encoding="utf-8")

@@ -110,7 +110,7 @@ CASES = [
     ("bin: 50000", "bin: 50000, domain: [1, 2]", "document_field_invalid", "list"),
     ("domain: [F, M]", "domain: [F, F]", "document_field_invalid", "different"),
     ("domain: [F, M]", "domain: [F, 1]", "document_field_invalid", "one type"),
-    ("domain: [F, M]", "domain: [F, null]", "document_field_invalid", "null"),
+    ("domain: [F, M]", "domain: [null]", "document_field_invalid", "null"),
     ("domain: [F, M]", "domain: []", "document_field_invalid", "at least one"),
     ("domain: [F, M]", "domain: {range: [F, M]}", "document_field_invalid", "range"),
     ("domain: [F, M]", "domain: {ref: claims.icd}", "document_field_invalid", "private table"),
@@ -185,6 +185,13 @@ def test_a_finding_is_at_the_line_it_is_about() -> None:
     text = changed("mode: dp", "mode: exact")
     line = next(n for n, row in enumerate(text.splitlines(), 1) if "mode: exact" in row)
     assert str(lint(text, "p.yaml")[0].at) == f"{line}:16"
+
+
+def test_null_may_be_a_group_of_its_own() -> None:
+    text = changed("domain: [F, M]", "domain: [F, M, null]")
+    sex = load_access_policy(text, "p.yaml").tables[0].column("sex")
+    assert sex is not None and sex.domain == ListDomain(("F", "M", None))
+    assert misfits(text, "p.yaml", DATASET) == ()
 
 
 def test_free_purposes_need_no_price() -> None:

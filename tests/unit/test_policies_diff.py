@@ -66,7 +66,7 @@ def test_a_change_reads_as_a_sentence() -> None:
     assert (change.what, change.before, change.after) == ("budget.per_query_max", "1", "0.5")
 
 
-@given(policies(), policies(), requests)
+@given(policies(rich=True), policies(rich=True), requests)
 def test_what_does_not_widen_allows_nothing_new(
     before: AccessPolicy, after: AccessPolicy, ask: AccessRequest
 ) -> None:
@@ -74,7 +74,7 @@ def test_what_does_not_widen_allows_nothing_new(
         assert not decide(after, ask).allowed
 
 
-@given(policies(), requests)
+@given(policies(rich=True), requests)
 def test_one_grant_less_never_widens_and_one_more_always_does(
     policy: AccessPolicy, ask: AccessRequest
 ) -> None:

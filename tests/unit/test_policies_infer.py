@@ -113,6 +113,14 @@ def test_grants_follow_from_types_and_public_facts() -> None:
     assert weather.public
 
 
+def test_null_in_a_domain_stays_null() -> None:
+    facts = load_public_facts("domains: {persons.sex: [F, M, null]}", "facts.yaml")
+    draft = drafted(facts=facts)
+    sex = load_access_policy(draft.policy, "p").tables[0].column("sex")
+    assert sex is not None and sex.domain == ListDomain(("F", "M", None))
+    assert misfits(draft.policy, "p", load_dataset(draft.dataset, "d")) == ()
+
+
 def test_a_missing_bound_is_a_remark_that_names_the_cure() -> None:
     text = drafted().policy
     assert "no aggregate: give public bounds of `claims.amount`, then grant it" in text
