@@ -14,7 +14,7 @@ from itertools import product
 import duckdb
 
 from policies.terms import Scalar
-from sandbox.boundary import TOTAL_MAX, Measurement, Moment, MomentKind
+from sandbox.boundary import KEYS_MAX, TOTAL_MAX, Measurement, Moment, MomentKind
 from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
 from sandbox.worker.render import render_relation, row_reference
 from sandbox.worker.scalars import scalars
@@ -45,11 +45,11 @@ def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> 
         return ExactAggregates((), tuple(() for _ in measurement.moments))
     _load_keys(domains, connection)
     _make_partials(measurement, domains, connection)
-    table = "_ky_partials"
+    kept = "_ky_partials"
     if len(keys) > measurement.groups_per_unit_max:
-        _keep_groups(measurement, connection)
-        table = "_ky_kept"
-    return ExactAggregates(keys, _totals(measurement, table, len(keys), connection))
+        _choose_groups(measurement, connection)
+        kept += " LEFT JOIN _ky_chosen USING (u) WHERE chosen IS NULL OR list_contains(chosen, g)"
+    return ExactAggregates(keys, _totals(measurement, kept, len(keys), connection))
 
 
 def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection) -> None:
@@ -113,22 +113,22 @@ def _partial(index: int, moment: Moment) -> str:
     return f"CAST(least(greatest({raw}, {moment.partial_lower}), {moment.partial_upper}) AS BIGINT)"
 
 
-def _keep_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> None:
-    """Keep at most C groups of each unit, by HMAC over the original unit key and the canonical group.
+def _choose_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> None:
+    """Choose C groups for each unit that has more, by HMAC over the original unit key and the canonical group.
 
     The dense unit code takes no part: removing one person renumbers everyone after it, and every choice would change.
     """
     inner, outer = _hmac_pads(_family_secret(connection))
     tag = "sha256($outer || unhex(sha256($inner || unit_key || canon)))"
+    # The first 64 bits of the tag, then the group's number in canonical order: one number, so that no two are equal.
+    place = f"(CAST('0x' || left({tag}, 16) AS UBIGINT)::HUGEINT * {KEYS_MAX + 1} + g)"
+    most = measurement.groups_per_unit_max
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE _ky_kept AS WITH sized AS"  # noqa: S608
-        " (SELECT *, count(*) OVER (PARTITION BY u) AS groups FROM _ky_partials),"
-        " ranked AS (SELECT sized.*, row_number() OVER (PARTITION BY u"
-        f" ORDER BY {tag}, canon) AS place FROM sized JOIN _ky_units ON code = u"
-        f" JOIN _ky_groups USING (g) WHERE groups > {measurement.groups_per_unit_max})"
-        f" SELECT * EXCLUDE (groups) FROM sized WHERE groups <= {measurement.groups_per_unit_max}"
-        " UNION ALL BY NAME SELECT * EXCLUDE (groups, place) FROM ranked"
-        f" WHERE place <= {measurement.groups_per_unit_max}",
+        "CREATE OR REPLACE TEMP TABLE _ky_chosen AS"  # noqa: S608
+        f" SELECT u, list_transform(min({place}, {most}), lambda p: p % {KEYS_MAX + 1}) AS chosen"
+        " FROM _ky_partials JOIN _ky_groups USING (g) JOIN _ky_units ON code = u"
+        f" WHERE u IN (SELECT u FROM _ky_partials GROUP BY u HAVING count(*) > {most})"
+        " GROUP BY u",
         {"inner": inner, "outer": outer},
     )
 
@@ -149,14 +149,14 @@ def _hmac_pads(secret: bytes) -> tuple[bytes, bytes]:
 
 
 def _totals(
-    measurement: Measurement, table: str, groups: int, connection: duckdb.DuckDBPyConnection
+    measurement: Measurement, kept: str, groups: int, connection: duckdb.DuckDBPyConnection
 ) -> tuple[tuple[int, ...], ...]:
     """Return the totals, clamped so that the noise has room; a group without units is 0."""
     sums = ", ".join(
         f"least(greatest(sum(p{index}), -{TOTAL_MAX}), {TOTAL_MAX})"
         for index in range(len(measurement.moments))
     )
-    found = connection.execute(f"SELECT g, {sums} FROM {table} GROUP BY g").fetchall()  # noqa: S608
+    found = connection.execute(f"SELECT g, {sums} FROM {kept} GROUP BY g").fetchall()  # noqa: S608
     vectors = [[0] * groups for _ in measurement.moments]
     for group, *totals in found:
         for vector, total in zip(vectors, totals, strict=True):
