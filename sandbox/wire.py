@@ -14,12 +14,13 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, NoReturn, TypeGuard, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from policies.terms import PrivacyLoss, Scalar, SqlType
 from sandbox import algebra, boundary
@@ -170,14 +171,13 @@ def _read_answer(raw: object) -> Release | Failure:
 def _write(value: object, hint: Any, depth: int) -> object:
     if depth == 0:
         raise WireError(f"the message is nested deeper than {DEPTH_MAX} levels")
-    if hint == Scalar:
+    shape = _shape(hint)
+    if shape.scalar:
         return _write_scalar(value)
-    for option in _options(hint):
-        if get_origin(option) is tuple:
-            if type(value) is tuple:
-                return [_write(item, get_args(option)[0], depth - 1) for item in value]
-        elif type(value) is option:
-            return _write_one(value, depth)
+    if shape.item is not None and type(value) is tuple:
+        return [_write(item, shape.item, depth - 1) for item in value]
+    if type(value) in shape.options:
+        return _write_one(value, depth)
     raise WireError(f"`{type(value).__name__}` does not cross the boundary here")
 
 
@@ -227,22 +227,21 @@ def _write_scalar(value: object) -> object:
 def _read(raw: object, hint: Any, depth: int) -> Any:
     if depth == 0:
         raise WireError(f"the message is nested deeper than {DEPTH_MAX} levels")
-    if hint == Scalar:
+    shape = _shape(hint)
+    if shape.scalar:
         return _read_scalar(raw)
-    options = _options(hint)
-    if raw is None and NoneType in options:
+    if raw is None and NoneType in shape.options:
         return None
     if isinstance(raw, dict):
-        return _read_record(raw, options, depth)
-    for option in options:
-        if get_origin(option) is tuple and isinstance(raw, list):
-            return tuple(_read(item, get_args(option)[0], depth - 1) for item in raw)
-        if _is_enum(option):
-            return _read_enum(raw, option)
-    return _read_plain(raw, options)
+        return _read_record(raw, shape.options, depth)
+    if shape.item is not None and isinstance(raw, list):
+        return tuple(_read(item, shape.item, depth - 1) for item in raw)
+    if shape.enum is not None:
+        return _read_enum(raw, shape.enum)
+    return _read_plain(raw, shape.options)
 
 
-def _read_plain(raw: object, options: tuple[Any, ...]) -> bool | int | float | str:
+def _read_plain(raw: object, options: frozenset[Any]) -> bool | int | float | str:
     if type(raw) is str and float in options:
         return _finite(_read_float(raw))
     if type(raw) is str and str in options:
@@ -254,7 +253,7 @@ def _read_plain(raw: object, options: tuple[Any, ...]) -> bool | int | float | s
     raise WireError("a field holds a value of another type")
 
 
-def _read_record(raw: dict[str, object], options: tuple[Any, ...], depth: int) -> Any:
+def _read_record(raw: dict[str, object], options: frozenset[Any], depth: int) -> Any:
     tag = raw.get(_TAG)
     cls = _REGISTRY.get(tag) if isinstance(tag, str) else None
     if cls is None or cls not in options:
@@ -328,12 +327,27 @@ _SCALARS: dict[str, Callable[[str], Scalar]] = {
 }
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A declared type, taken apart once: what may stand in a field."""
+
+    scalar: bool
+    item: Any  # of a tuple, or None
+    enum: Any  # the one enumeration among the options, or None
+    options: frozenset[Any]
 
 
-def _is_enum(option: Any) -> TypeGuard[type[Enum]]:
-    return isinstance(option, type) and issubclass(option, Enum)
+@cache
+def _shape(hint: Any) -> _Shape:
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    items = [get_args(option)[0] for option in options if get_origin(option) is tuple]
+    enums = [o for o in options if isinstance(o, type) and issubclass(o, Enum)]
+    return _Shape(
+        scalar=hint == Scalar,
+        item=items[0] if items else None,
+        enum=enums[0] if enums else None,
+        options=frozenset(options),
+    )
 
 
 def _in_range(value: int) -> int:
