@@ -4,6 +4,7 @@ The bytes in the ledger are `wire.encode(release)`; they have no names of column
 question gets the same values under its own names.
 """
 
+import json
 import math
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,17 +24,27 @@ _AS_TEXT = frozenset({TypeKind.HUGEINT, TypeKind.DECIMAL})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an asker gets: the body, equal to the byte whenever it is asked for again under the same key."""
+    """What an asker gets, as the bytes that leave: equal whenever it is asked for again under the same key.
+
+    Written before the instant of release, so that a long answer leaves no later than a short one.
+    """
 
     operation: str
-    body: dict[str, Any]
+    index: int
+    receipt: str
+    content: bytes
 
 
 def answer(asked: Asked, stored: operations.Release, receipt: str, index: int) -> Answer:
-    """Put values and face together."""
+    """Write a stored release for its asker."""
     release = wire.decode_answer(stored.content)
     if isinstance(release, Failure):
         raise TypeError("the ledger holds a failure where it holds releases only")
+    return with_receipt(asked.operation, compose(asked, release), receipt, index)
+
+
+def compose(asked: Asked, release: Release) -> bytes:
+    """Put values and face together: everything but the receipt, which is there only once the release is posted."""
     face = dict(asked.face)
     columns = face.pop("columns")
     body = {
@@ -50,9 +61,19 @@ def answer(asked: Asked, stored: operations.Release, receipt: str, index: int) -
         "deviations": [[_number(c.deviation) for c in row] for row in release.rows],
         "confidence": "0.95",
         **face,
-        "receipt": {"index": index, "proof": receipt},
     }
-    return Answer(asked.operation, body)
+    return _json(body)
+
+
+def with_receipt(operation: str, composed: bytes, receipt: str, index: int) -> Answer:
+    """Add the receipt as the last field."""
+    last = _json({"receipt": {"index": index, "proof": receipt}})
+    return Answer(operation, index, receipt, composed[:-1] + b"," + last[1:])
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8")
 
 
 def _cells(row: tuple[Cell, ...], release: Release) -> Any:

@@ -12,14 +12,17 @@ The comment before each step says what it means if the machine stops right there
 """
 
 import secrets
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from audit.charge import Unit
 from audit.request import Conflict, Insufficient, NotStored, Outcome, Replayed, Request, Reused
-from audit.store.operations import State
+from audit.store.operations import FenceRejected, State
 from gateway.accounts import open_accounts
 from gateway.amounts import account_text, loss_text
-from gateway.answer import Answer, answer
+from gateway.answer import Answer, answer, compose, with_receipt
 from gateway.ask import Ask
 from gateway.asked import Asked
 from gateway.node import Node
@@ -28,7 +31,6 @@ from gateway.prepare import Prepared, prepare, stored_answer
 from gateway.unanswered import Unanswered
 from policies.refusals import Refused, Stage
 from sandbox import client, wire
-from sandbox.boundary import Release
 from sandbox.client import Failed
 
 # Named so that a crash test can stop the process at each.
@@ -36,6 +38,23 @@ FAULT_POINTS = ("prepared", "reserved", "started", "ran", "settling", "posted", 
 
 # How long after its release an open operation counts as lost; only another gateway's sweep looks at it.
 _LOST_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A reserved operation: its face, the right to settle it, and the cell its answer will be found by."""
+
+    asked: Asked
+    fence: str
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A release as the ledger keeps it and as its asker reads it."""
+
+    content: bytes
+    composed: bytes
 
 
 def ask_question(node: Node, ask: Ask, key: str) -> Answer:
@@ -72,41 +91,57 @@ def _first_time(node: Node, ask: Ask, ids: tuple[str, str]) -> Answer:
 def _reserved(
     node: Node, ask: Ask, ids: tuple[str, str], prepared: Prepared, place: Place
 ) -> Answer:
-    operation, key = ids
-    request = _request(node, ask, ids, prepared)
+    operation, _ = ids
     # A crash while accounts are opened leaves accounts that nothing was charged to.
     open_accounts(node.ledger, tuple(load.account for load in prepared.loads))
     # The face comes before the reservation: a crash between them leaves names of columns that no answer will use.
-    node.asked.put(Asked(operation, ask.operator, ask.digest, prepared.face))
-    reserved = node.ledger.reserve(request)
+    asked = Asked(operation, ask.operator, ask.digest, prepared.face)
+    node.asked.put(asked)
+    reserved = node.ledger.reserve(_request(node, ask, ids, prepared))
     if isinstance(reserved, Replayed | Conflict | Insufficient):
         return _not_reserved(node, ask, reserved, prepared)
-    # A crash from here on leaves a hold; at the next start it is given back, for no worker had leave to start.
-    node.fault("reserved")
-    node.ledger.start(operation, reserved.fence)
-    # A crash from here on spends: whether the worker had read a row cannot be known. The key then says `failed, spent`.
-    node.fault("started")
-    done = place.run(
-        lambda: client.run(
-            prepared.planned.plan,
-            prepared.served.snapshot,
-            node.isolation.runtime,
-            node.settings.query_limits(prepared.size_class),
-        )
-    )
-    node.fault("ran")
-    # The log shows when an entry was made and the budget when it moved, so both wait for the fixed instant too.
-    place.wait_until_settling()
-    node.fault("settling")
-    if not isinstance(done, Release):
-        raise _failed(node, (operation, reserved.fence), done, place)
-    content = wire.encode(done)
-    node.ledger.post(operation, reserved.fence, content, prepared.planned.digest)
+    try:
+        # A crash from here on leaves a hold; at the next start it is given back, for no worker had leave to start.
+        node.fault("reserved")
+        node.ledger.start(operation, reserved.fence)
+        # A crash from here on spends: whether the worker had read a row cannot be known. The key says `failed, spent`.
+        node.fault("started")
+        done = place.run(lambda: _run(node, asked, prepared))
+        node.fault("ran")
+        # The log shows when an entry was made and the budget when it moved, so both wait for the fixed instant too.
+        place.wait_until_settling()
+        node.fault("settling")
+        return _settled(node, _Open(asked, reserved.fence, prepared.planned.digest), done, place)
+    except Exception as bug:
+        if not isinstance(bug, Unanswered):
+            _settle_after_bug(node, operation, reserved.fence)
+        raise
+
+
+def _run(node: Node, asked: Asked, prepared: Prepared) -> "_Written | Failed":
+    """Run the worker and write its answer down, all of it before the settling: long answers take time to write."""
+    limits = node.settings.query_limits(prepared.size_class)
+    plan, snapshot = prepared.planned.plan, prepared.served.snapshot
+    done = client.run(plan, snapshot, node.isolation.runtime, limits)
+    return done if isinstance(done, Failed) else _Written(wire.encode(done), compose(asked, done))
+
+
+def _settled(
+    node: Node, opened: "_Open", done: "_Written | Failed | Late[_Written | Failed]", place: Place
+) -> Answer:
+    asked, fence = opened.asked, opened.fence
+    if not isinstance(done, _Written):
+        reason, touched = _reason(done)
+        node.ledger.fail(asked.operation, fence, reason, touched)
+        # A crash from here on loses nothing: the key says `failed`, and what that cost.
+        node.fault("posted")
+        place.wait_until_release()
+        raise unanswered(asked, touched)
+    posted = node.ledger.post(asked.operation, fence, done.content, opened.cell)
     # A crash from here on loses nothing: answer, loss, fee and log are one fact, and the key brings the answer back.
     node.fault("posted")
-    given = _recalled(node, ask, node.ledger.outcome(ask.operator, key))
-    if given is None:
-        raise AssertionError("a posted operation has an outcome")
+    receipt = node.asked.receipt(asked.operation, node.journal.receipt(posted.index))
+    given = with_receipt(asked.operation, done.composed, receipt, posted.index)
     place.wait_until_release()
     node.fault("released")
     return given
@@ -192,9 +227,7 @@ def told(node: Node, asked: Asked, outcome: Outcome) -> Answer:
 
 def unanswered(asked: Asked, spent: bool) -> Unanswered:
     """Say that there will be no answer, and what that cost."""
-    refused = Refused(
-        "query_failed", Stage.RUN, fate="spent" if spent else "given back"
-    )
+    refused = Refused("query_failed", Stage.RUN, fate="spent" if spent else "given back")
     loss = next(
         asked.face["privacy"]["loss"][name]
         for name in ("epsilon", "rho")
@@ -203,25 +236,19 @@ def unanswered(asked: Asked, spent: bool) -> Unanswered:
     return Unanswered(asked.operation, refused, str(loss) if spent else loss_text(0))
 
 
-def _failed(
-    node: Node, opened: tuple[str, str], done: Failed | Late[Release | Failed], place: Place
-) -> Unanswered:
-    operation, fence = opened
-    reason, touched = _reason(done)
-    node.ledger.fail(operation, fence, reason, touched)
-    node.fault("posted")
-    place.wait_until_release()
-    asked = node.asked.get(operation)
-    if asked is None:
-        raise AssertionError("the face of an operation is written before its reservation")
-    return unanswered(asked, touched)
-
-
-def _reason(done: Failed | Late[Release | Failed]) -> tuple[str, bool]:
+def _reason(done: "Failed | Late[_Written | Failed]") -> tuple[str, bool]:
     if isinstance(done, Late):
         return "deadline", True
     # The ledger gives a loss back for this one word only: the worker never stood, so nothing was handed to it.
     return ("runtime_unavailable", False) if not done.touched else (done.reason, True)
+
+
+def _settle_after_bug(node: Node, operation: str, fence: str) -> None:
+    """End what a bug of ours left open, as a crash would be ended; if even that fails, the next start does it."""
+    with suppress(FenceRejected, OSError, sqlite3.Error):
+        outcome = node.ledger.outcome_of(operation)
+        started = outcome is not None and outcome.state is State.RUNNING
+        node.ledger.fail(operation, fence, "gateway_fault", started)
 
 
 def _refuse_quarantined(node: Node, prepared: Prepared) -> None:

@@ -1,6 +1,7 @@
 """Serve a node over HTTP until it is told to stop."""
 
 import logging
+import signal
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -32,10 +33,17 @@ def serve(folder: Path, chosen: Start, address: tuple[str, int]) -> None:
         config = uvicorn.Config(
             app, host=host, port=port, log_level="warning", access_log=False, server_header=False
         )
+        _outlive_stop_signals()
         uvicorn.Server(config).run()
         app.state.threads.shutdown(wait=True)
     finally:
         node.close()
+
+
+def _outlive_stop_signals() -> None:
+    """Let the server finish what it is answering, and us close the ledger: it passes the signal on once it is done."""
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, lambda number, frame: None)
 
 
 def log_errors_to(path: Path) -> None:

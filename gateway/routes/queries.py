@@ -4,8 +4,9 @@ import asyncio
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 
+from gateway.answer import Answer
 from gateway.ask import Ask
 from gateway.caller import AnyNode, OperatorClient
 from gateway.identity.clients import Client
@@ -16,6 +17,12 @@ from policies.refusals import Refused, Stage
 
 router = APIRouter(prefix="/v1/queries", tags=["query"])
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the answer, equal to the byte whenever it is asked for again",
+        "content": {"application/json": {"schema": QueryAnswer.model_json_schema()}},
+    }
+}
 _NO: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": "refused; nothing was spent"}
     for status in (400, 401, 403, 404, 409, 413, 422, 423, 429, 503)
@@ -25,14 +32,14 @@ _FAILED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", response_model=QueryAnswer, responses=_NO | _FAILED)
+@router.post("", response_class=Response, responses=_ANSWER | _NO | _FAILED)
 async def ask(
     body: QueryBody,
     request: Request,
     client: OperatorClient,
     node: AnyNode,
     idempotency_key: Annotated[str | None, Header(max_length=512)] = None,
-) -> Any:
+) -> Response:
     """Ask one question. The same Idempotency-Key brings the same answer, to the byte, and costs nothing again."""
     if idempotency_key is None or _KEY.fullmatch(idempotency_key) is None:
         raise Refused("idempotency_key_missing", Stage.DOOR)
@@ -41,13 +48,13 @@ async def ask(
     given = await loop.run_in_executor(
         request.app.state.threads, ask_question, node, question, idempotency_key
     )
-    return given.body
+    return Response(given.content, media_type="application/json")
 
 
-@router.get("/{operation}", response_model=QueryAnswer, responses=_NO | _FAILED)
-def answer_again(operation: str, client: OperatorClient, node: AnyNode) -> Any:
+@router.get("/{operation}", response_class=Response, responses=_ANSWER | _NO | _FAILED)
+def answer_again(operation: str, client: OperatorClient, node: AnyNode) -> Response:
     """Return the answer of an operation again."""
-    return _own(node, client, operation).body
+    return Response(_own(node, client, operation).content, media_type="application/json")
 
 
 @router.get("/{operation}/receipt", responses=_NO)
@@ -60,7 +67,8 @@ def receipt(operation: str, client: OperatorClient, node: AnyNode) -> dict[str, 
     return {
         "operation": operation,
         "log_key": node.journal.vkey,
-        **given.body["receipt"],
+        "index": given.index,
+        "proof": given.receipt,
         "salt": outcome.release.salt.hex(),
         "content": outcome.release.content.decode("utf-8"),
     }
@@ -79,7 +87,7 @@ def ask_of(body: QueryBody, client: Client) -> Ask:
     )
 
 
-def _own(node: Node, client: Client, operation: str) -> Any:
+def _own(node: Node, client: Client, operation: str) -> Answer:
     asked = node.asked.get(operation)
     outcome = node.ledger.outcome_of(operation)
     # One answer for what is not there and for what is another's.
