@@ -86,7 +86,7 @@ def corrupted(change: object) -> bytes:
         lambda c: c["dataset"].update(size_class="XL"),
         lambda c: c["dataset"]["tables"]["persons"].pop("unit"),
         lambda c: c["dataset"]["tables"]["weather"].pop("provenance"),
-        lambda c: c["public_domains"].append({"column": "persons.region", "values": ["text:长沙"]}),
+        lambda c: c["public_domains"].insert(0, {"column": "persons.sex", "values": ["text:F"]}),
         lambda c: c["public_domains"].append({"column": "weather.wind", "values": []}),
         lambda c: c["public_domains"][0].update(values=["text:2024-01-01"]),
         lambda c: c["public_domains"][0].update(values=["date:2024-01-01"] * 2),

@@ -50,6 +50,9 @@ def test_a_granted_query_is_allowed() -> None:
 
 CROSS = JoinAsk("persons", "claims", JoinKind.CROSS, (), AT)
 ON_REGION = JoinAsk("persons", "claims", JoinKind.INNER, (("region", "hospital"),), AT)
+MORE = JoinAsk(
+    "persons", "claims", JoinKind.INNER, (("person_id", "person_id"), ("region", "hospital")), AT
+)
 FULL = JoinAsk("persons", "claims", JoinKind.FULL, (("person_id", "person_id"),), AT)
 BY_NAME = UseAsk("persons", "name", ColumnUse.GROUP, AT)
 BY_COST = UseAsk("claims", "icd", ColumnUse.AGGREGATE, AT)
@@ -70,6 +73,7 @@ BY_COST = UseAsk("claims", "icd", ColumnUse.AGGREGATE, AT)
         (replace(ASK, joins=(replace(CROSS, kind=JoinKind.INNER),)), "join_not_granted"),
         (replace(ASK, joins=(ON_REGION,)), "join_not_granted"),
         (replace(ASK, joins=(FULL,)), "join_not_granted"),
+        (replace(ASK, joins=(MORE,)), "join_not_granted"),
         (replace(ASK, groups_declared=2001), "too_many_groups"),
         (replace(ASK, literals=51), "too_many_literals"),
     ],

@@ -29,6 +29,7 @@ def edited(old: str, new: str) -> AccessPolicy:
         ("sex: {use: [group, filter]", "sex: {use: [group]", "columns.sex.use.filter"),
         ("domain: [F, M]", "domain: [F]", "columns.sex.domain"),
         ("bounds: [0, 50000]", "bounds: [0, 40000]", "amount.bounds.high"),
+        ("bounds: [0, 50000]", "bounds: [10, 50000]", "amount.bounds.low"),
         ("range: [1920-01-01", "range: [1930-01-01", "birth.domain.low"),
         ("bin: 50000", "bin: 100000", "income.bin"),
         ("per_query_max: 1\n", "per_query_max: 0.5\n", "per_query_max"),
