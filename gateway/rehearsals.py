@@ -30,11 +30,11 @@ class Rehearsals:
         with self._turn:
             seen = self._seen.get(planned.digest)
         if seen is not None:
-            client.judge(seen, policy.query.max_groups)
+            client.judge(seen, planned.plan, policy)
             return seen
         with self._free:
             diagnosis = client.rehearse(
-                planned.plan, policy.query.max_groups, self._runtime, self._limits
+                planned.plan, policy, self._runtime, self._limits
             )
         with self._turn:
             self._seen[planned.digest] = diagnosis

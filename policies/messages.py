@@ -141,6 +141,11 @@ _GRANTS = {
         "the query declares {groups} groups, the policy allows {limit}; use fewer or coarser keys",
         "查询声明了 {groups} 个分组，策略上限 {limit}；请减少或加粗分组键",
     ),
+    "too_many_rows": Message(
+        422,
+        "the answer may have {rows} rows, the policy allows {limit}; add LIMIT {limit} or use coarser keys",
+        "结果可能有 {rows} 行，策略上限 {limit} 行；请加 LIMIT {limit} 或加粗分组键",
+    ),
     "too_many_literals": Message(
         422,
         "the query holds {literals} constants, the policy allows {limit}; use ranges instead of lists",
@@ -178,6 +183,11 @@ _BOUNDS = {
         422,
         "`{what}` has no declared domain, so its values would be revealed by grouping; group by a column with a declared domain, or by CASE with constant results",
         "`{what}` 没有声明值域，分组会暴露其取值；请按有值域的列分组，或使用结果为常量的 CASE",
+    ),
+    "key_too_fine": Message(
+        422,
+        "`{column}` may be grouped in steps of {bin} only; group by floor({column} / {bin}), or by CASE with `<` and `>=` at multiples of {bin}",
+        "`{column}` 只能按步长 {bin} 分组；请按 floor({column} / {bin}) 分组，或使用以 {bin} 的倍数为界的 CASE（`<`、`>=`）",
     ),
     "expression_may_overflow": Message(
         422,

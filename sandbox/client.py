@@ -84,10 +84,10 @@ def plan(question: Question) -> Planned:
     )
 
 
-def rehearse(made: Plan, max_groups: int, runtime: Runtime, limits: Limits) -> Diagnosis:
+def rehearse(made: Plan, policy: AccessPolicy, runtime: Runtime, limits: Limits) -> Diagnosis:
     """Run the plan on an empty and on a generated copy of the schema, where there is no data to be learnt from.
 
-    Refuses: a plan that does not bind, changes a type, raises, or declares more groups than the policy allows.
+    Refuses: a plan that does not bind, changes a type, raises, or declares more groups or rows than the policy allows.
     """
     outcome = runtime.run(Role.TWIN, wire.encode(made), NoMounts(), limits)
     if not isinstance(outcome, Completed):
@@ -96,16 +96,20 @@ def rehearse(made: Plan, max_groups: int, runtime: Runtime, limits: Limits) -> D
         diagnosis = wire.decode_diagnosis(outcome.answer)
     except wire.WireError:
         raise Refused("query_does_not_prepare", Stage.RUN, diagnosis="no_answer") from None
-    judge(diagnosis, max_groups)
+    judge(diagnosis, made, policy)
     return diagnosis
 
 
-def judge(diagnosis: Diagnosis, max_groups: int) -> None:
-    """Refuse what the twin found wrong."""
-    if diagnosis.code is DiagnosisCode.TOO_MANY_KEYS or diagnosis.keys > max_groups:
-        raise Refused("too_many_groups", Stage.CHECK, groups=diagnosis.keys, limit=max_groups)
+def judge(diagnosis: Diagnosis, made: Plan, policy: AccessPolicy) -> None:
+    """Refuse what the twin found wrong, and an answer larger than the policy allows."""
+    groups = policy.query.max_groups
+    if diagnosis.code is DiagnosisCode.TOO_MANY_KEYS or diagnosis.keys > groups:
+        raise Refused("too_many_groups", Stage.CHECK, groups=diagnosis.keys, limit=groups)
     if diagnosis.code is not DiagnosisCode.READY:
         raise Refused("query_does_not_prepare", Stage.RUN, diagnosis=diagnosis.code.value)
+    rows = diagnosis.keys if made.post.limit is None else min(diagnosis.keys, made.post.limit)
+    if policy.output.max_rows is not None and rows > policy.output.max_rows:
+        raise Refused("too_many_rows", Stage.CHECK, rows=rows, limit=policy.output.max_rows)
 
 
 def run(made: Plan, snapshot: Path, runtime: Runtime, limits: Limits) -> Release | Failed:

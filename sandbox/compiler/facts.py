@@ -58,6 +58,11 @@ class DeclaredFacts:
             return _listed(published)
         return _series(grant.bounds if grant is not None else None, column)
 
+    def bin(self, column: Column) -> Decimal | None:
+        """Return the declared width by which a column is coarsened before it may be a group key."""
+        grant = self._grant(column)
+        return grant.bin if grant is not None else None
+
     def _grant(self, column: Column) -> ColumnGrant | None:
         table = self._policy.table(self._tables[column.scan].table.name)
         return table.column(column.name) if table is not None else None

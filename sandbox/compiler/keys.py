@@ -11,6 +11,7 @@ from policies.terms import Scalar, TypeKind
 from sandbox.algebra import Call, Expr, Literal, Op, columns_of
 from sandbox.boundary import KEYS_MAX, DomainSource, GroupKey, ListedValues, ValueSeries
 from sandbox.compiler.above import ResolvedKey
+from sandbox.compiler.bins import in_steps
 from sandbox.compiler.facts import DeclaredFacts
 from sandbox.compiler.intervals import interval
 from sandbox.compiler.types import is_integer
@@ -22,9 +23,14 @@ def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
     """Return the key with its declared values.
 
     Tried in this order: constant results (boolean, CASE), the image of declared column domains, and a whole-number
-    expression with a bounded interval. Refuses: a key whose values would have to be read from rows.
+    expression with a bounded interval. Refuses: a key whose values would have to be read from rows, and one finer than the
+    declared bins.
     """
     expr = key.expr
+    for column in columns_of(expr):
+        width = facts.bin(column)
+        if width is not None and not in_steps(expr, column, width):
+            raise Refused("key_too_fine", Stage.BOUND, at=key.at, column=column.name, bin=width)
     results = constant_results(expr)
     if results is not None:
         values = tuple(dict.fromkeys(v for v in results if v is not None))

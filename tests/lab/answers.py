@@ -91,7 +91,7 @@ def _bounded(bench: Bench, planned: Planned) -> Answer:
 
 def _run(bench: Bench, planned: Planned) -> Answer:
     runtime: Runtime = RUNTIMES["namespace"]()
-    rehearse(planned.plan, bench.policy.query.max_groups, runtime, RUN_LIMITS)
+    rehearse(planned.plan, bench.policy, runtime, RUN_LIMITS)
     release = run(planned.plan, bench.snapshot, runtime, RUN_LIMITS)
     if isinstance(release, Failed):
         return Answer("failed", release.reason)

@@ -1,7 +1,9 @@
 """A small domain for compiler tests: persons and claims of one family, and public weather."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from policies.access.model import (
     AccessPolicy,
@@ -140,9 +142,11 @@ def catalogue(accountant: Accountant = Accountant.PURE_EPS) -> Catalogue:
 
 
 def policy(
-    accountant: Accountant = Accountant.PURE_EPS, withdrawn: tuple[str, ColumnUse] | None = None
+    accountant: Accountant = Accountant.PURE_EPS,
+    withdrawn: tuple[str, ColumnUse] | None = None,
+    bins: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> AccessPolicy:
-    """Return a policy that grants everything that can be granted, but for one withdrawn column use."""
+    """Return a policy that grants everything that can be granted, but for one withdrawn column use, in declared bins."""
     return AccessPolicy(
         metadata=Metadata("everything", "CN-430000", 1, None, ()),
         holder=Holder("holder", PartyType.ADMIN_UNIT),
@@ -150,7 +154,7 @@ def policy(
         effective=Period(datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)),
         classification=Classification(Level.GENERAL, 1, False, False, False),
         purposes=(PurposeGrant("research", PurposeClass.PUBLIC_GOOD, Fee.FREE),),
-        tables=tuple(_table(name, withdrawn) for name in COLUMNS),
+        tables=tuple(_table(name, withdrawn, bins) for name in COLUMNS),
         query=QueryLimits(tuple(AggregateName), 5_000, 50, 3),
         output=Output(None, (ResultFormat.JSON,)),
         budget=Budget("person", accountant, NANO, 100 * NANO, 0, ()),
@@ -162,7 +166,9 @@ def policy(
     )
 
 
-def _table(name: str, withdrawn: tuple[str, ColumnUse] | None) -> TableGrant:
+def _table(
+    name: str, withdrawn: tuple[str, ColumnUse] | None, bins: Mapping[str, Decimal]
+) -> TableGrant:
     columns = tuple(
         ColumnGrant(
             column,
@@ -174,7 +180,7 @@ def _table(name: str, withdrawn: tuple[str, ColumnUse] | None) -> TableGrant:
             ),
             DOMAINS.get(f"{name}.{column}"),
             BOUNDS.get(f"{name}.{column}"),
-            None,
+            bins.get(f"{name}.{column}"),
         )
         for column, kind in COLUMNS[name].items()
     )

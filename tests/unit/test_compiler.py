@@ -274,6 +274,45 @@ def test_tables_without_epochs_share_one_account_that_never_resets():
     assert compiled(sql).epochs == ("2024", "always")
 
 
+BINNED = {"persons.income": Decimal(1000), "claims.amount": Decimal(100)}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "CAST(floor(income / 1000) AS INTEGER)",
+        "CAST(floor(income / 5000) AS INTEGER) + 1",
+        "income < 20000",
+        "20000 > income",
+        "CASE WHEN income < 1000 THEN 'a' WHEN income >= 5000 THEN 'b' ELSE 'c' END",
+    ],
+)
+def test_a_binned_column_is_grouped_in_whole_steps(key):
+    sql = f"SELECT {key}, count(*) FROM persons GROUP BY 1"
+    assert compiled(sql, granted=policy(bins=BINNED))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "CAST(floor(income) AS INTEGER)",
+        "CAST(floor(income / 10) AS INTEGER)",
+        "CAST(floor(income / 1500) AS INTEGER)",
+        "CAST(floor((income + 7) / 1000) AS INTEGER)",
+        "CAST(round(income / 1000) AS INTEGER)",
+        "income <= 20000",
+        "income > 20000",
+        "income < 20001",
+        "income = 20000",
+        "income IS NULL",
+        "CASE WHEN income < 20000 AND income >= 19999 THEN 1 ELSE 0 END",
+    ],
+)
+def test_a_binned_column_is_never_grouped_finer(key):
+    sql = f"SELECT {key}, count(*) FROM persons GROUP BY 1"
+    assert refused(sql, granted=policy(bins=BINNED)).code == "key_too_fine"
+
+
 # ---- intervals
 
 AMOUNT = Column(0, "amount", SqlType(TypeKind.DOUBLE))
