@@ -15,7 +15,7 @@ def kill_next_worker() -> None:
             try:
                 if b"sandbox.worker\0query" not in Path(f"/proc/{child}/cmdline").read_bytes():
                     continue
-                inside = Path(f"/proc/{child}/root/").stat()
+                inside = Path("/proc", str(child), "root").stat()
                 if (inside.st_dev, inside.st_ino) != (outside.st_dev, outside.st_ino):
                     time.sleep(0.15)  # between its new root and READY there are four quick steps
                     os.kill(child, signal.SIGKILL)
