@@ -33,9 +33,7 @@ class Rehearsals:
             client.judge(seen, planned.plan, policy)
             return seen
         with self._free:
-            diagnosis = client.rehearse(
-                planned.plan, policy, self._runtime, self._limits
-            )
+            diagnosis = client.rehearse(planned.plan, policy, self._runtime, self._limits)
         with self._turn:
             self._seen[planned.digest] = diagnosis
             while len(self._seen) > _REMEMBERED_MAX:
