@@ -98,7 +98,7 @@ def test_an_empty_table_is_a_table(here: World, content: bytes) -> None:
 @pytest.mark.parametrize("packed", ["gz", "zip"])
 def test_a_packed_copy_stands_for_the_file(here: World, packed: str) -> None:
     if packed == "gz":
-        here.raw("t.csv.gz", gzip.compress(GOOD))
+        here.raw("t.csv.gz", gzip.compress(GOOD, mtime=0))
     else:
         memory = io.BytesIO()
         with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -179,7 +179,7 @@ def test_a_broken_text_file_is_refused_with_its_line(
     [
         ("other.csv", GOOD, Code.SOURCE_MISSING),
         ("t.csv.gz", b"not gzip", Code.SOURCE_UNREADABLE),
-        ("t.csv.gz", gzip.compress(GOOD * 1000)[:-20], Code.SOURCE_UNREADABLE),
+        ("t.csv.gz", gzip.compress(GOOD * 1000, mtime=0)[:-20], Code.SOURCE_UNREADABLE),
         ("t.csv.zip", b"not zip", Code.SOURCE_UNREADABLE),
         ("t.csv", b"u,v\r\n1,a\n2,b\r\n", Code.SOURCE_UNREADABLE),  # two kinds of line ending
     ],
