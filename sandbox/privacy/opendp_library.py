@@ -6,6 +6,7 @@ So both are hidden while OpenDP imports or runs. What is already loaded stays lo
 """
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,17 +14,22 @@ from typing import Any
 _HIDDEN = ("numpy", "polars", "pandas", "pyarrow", "sklearn", "scipy", "randomgen")
 
 
+# What is hidden is hidden for the whole process: of two threads, the first to leave would uncover it for the other.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @contextmanager
 def _number_libraries_hidden() -> Iterator[None]:
-    hidden = [name for name in _HIDDEN if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
+    with _ONE_AT_A_TIME:
+        hidden = [name for name in _HIDDEN if name not in sys.modules]
         for name in hidden:
-            if sys.modules.get(name, ...) is None:
-                del sys.modules[name]
+            sys.modules[name] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            for name in hidden:
+                if sys.modules.get(name, ...) is None:
+                    del sys.modules[name]
 
 
 with _number_libraries_hidden():
