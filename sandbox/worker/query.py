@@ -22,7 +22,7 @@ def serve_query(request: bytes, snapshot: str, limits: EngineLimits) -> bytes:
         return wire.encode(Failure.PLAN_NOT_ACCEPTED)
     try:
         # What is released is small: the second engine gets a quarter of the first one's memory.
-        beside = EngineLimits(max(1, limits.memory_bytes // 4), limits.threads)
+        beside = EngineLimits(limits.memory_bytes // 4, limits.threads)
         with open_snapshot(snapshot, limits) as connection, open_empty(beside) as empty:
             return wire.encode(run(plan, connection, empty))
     except MemoryError:
