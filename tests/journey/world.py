@@ -112,7 +112,7 @@ def policy_text(*, rival: bool = False) -> str:
     text = demo.document("policy.yaml")
     text = text.replace("lifetime_per_epoch: 20", "lifetime_per_epoch: 40")
     text = re.sub(r"(window: \w+, epsilon): \d+", r"\1: 40", text)
-    text = text.replace("max_groups: 2000", "max_groups: 6000")
+    text = re.sub(r"(max_groups|max_rows): 2000", r"\1: 6000", text)
     if rival:
         text = text.replace("hn-health-op-xinyi", "hn-health-op-kejia").replace(
             "op-xinyi", "op-kejia"
