@@ -1,0 +1,237 @@
+"""Seeded bugs, by name: each is a mistake that looked plausible to somebody, and each must be caught by a gate.
+
+A mutant is entered as a context; inside it the shipped code is wrong in exactly one place.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from policies.terms import SqlType, TypeKind
+from sandbox.algebra import Join, Literal, Relation
+from sandbox.boundary import Measurement, Moment, MomentKind
+from sandbox.privacy import contribution
+from sandbox.privacy.contribution import Sensitivity
+from sandbox.worker import execute, query
+from sandbox.worker.execute import ExactAggregates
+from sandbox.worker.ingest import settle
+
+Mutant = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def _instead(target: Any, name: str, made: Callable[[Any], Any]) -> Iterator[None]:
+    with patch.object(target, name, made(getattr(target, name))):
+        yield
+
+
+def partial_clipped_one_step_late() -> AbstractContextManager[None]:
+    """The clip of a unit's partial is one step too wide."""
+
+    def wider(original: Any) -> Any:
+        def partial(index: int, moment: Moment) -> str:
+            return str(original(index, replace(moment, partial_upper=moment.partial_upper + 1)))
+
+        return partial
+
+    return _instead(execute, "_partial", wider)
+
+
+def partial_not_clipped_below() -> AbstractContextManager[None]:
+    """Negative partials are not clipped."""
+
+    def open_below(original: Any) -> Any:
+        def partial(index: int, moment: Moment) -> str:
+            return str(original(index, replace(moment, partial_lower=-(2**61))))
+
+        return partial
+
+    return _instead(execute, "_partial", open_below)
+
+
+def rows_clamped_instead_of_partials() -> AbstractContextManager[None]:
+    """Each row is clamped, but the rows of one unit are added up without end."""
+
+    def rows_only(original: Any) -> Any:
+        def partial(index: int, moment: Moment) -> str:
+            wide = replace(moment, partial_lower=-(2**61), partial_upper=2**61)
+            return str(original(index, wide))
+
+        return partial
+
+    return _instead(execute, "_partial", rows_only)
+
+
+def one_group_too_many() -> AbstractContextManager[None]:
+    """Each unit keeps one group more than declared."""
+
+    def loose(original: Any) -> Any:
+        def choose(measurement: Measurement, connection: Any) -> None:
+            original(
+                replace(measurement, groups_per_unit_max=measurement.groups_per_unit_max + 1),
+                connection,
+            )
+
+        return choose
+
+    return _instead(execute, "_choose_groups", loose)
+
+
+def groups_not_bounded() -> AbstractContextManager[None]:
+    """A unit counts in every group it has rows in."""
+
+    def none(_: Any) -> Any:
+        return lambda measurement, connection: connection.execute(
+            "CREATE OR REPLACE TEMP TABLE _ky_chosen AS SELECT 0 AS u, [0] AS chosen WHERE false"
+        )
+
+    return _instead(execute, "_choose_groups", none)
+
+
+def groups_chosen_by_dense_code() -> AbstractContextManager[None]:
+    """The keyed choice uses the unit's number instead of its original key: removing one person re-draws everybody's."""
+
+    def numbered(original: Any) -> Any:
+        def choose(measurement: Measurement, connection: Any) -> None:
+            connection.execute(
+                "CREATE OR REPLACE TEMP TABLE _ky_units AS SELECT code, encode(code::VARCHAR) AS unit_key "
+                "FROM snapshot.main._ky_units"
+            )
+            try:
+                original(measurement, connection)
+            finally:
+                connection.execute("DROP TABLE temp.main._ky_units")
+
+        return choose
+
+    return _instead(execute, "_choose_groups", numbered)
+
+
+def surplus_chosen_by_place_in_file() -> AbstractContextManager[None]:
+    """Ingest ranks a unit's surplus rows by where they stand, which moves when somebody before them leaves."""
+    return _instead(settle, "keyed_rank", lambda _: lambda columns: "hash(rowid), $inner, $outer")
+
+
+def people_joined_with_everybody() -> AbstractContextManager[None]:
+    """The join of two private tables forgets that their units must be equal."""
+
+    def crossed(original: Any) -> Any:
+        def render(relation: Relation, *rest: Any) -> str:
+            return str(original(_without_conditions(relation), *rest))
+
+        return render
+
+    return _instead(execute, "render_relation", crossed)
+
+
+def _without_conditions(relation: Relation) -> Relation:
+    if isinstance(relation, Join):
+        left = _without_conditions(relation.left)
+        return Join(left, relation.right, Literal(SqlType(TypeKind.BOOLEAN), True))
+    return relation
+
+
+def presence_counts_rows() -> AbstractContextManager[None]:
+    """count(DISTINCT unit) counts rows."""
+
+    def rows(original: Any) -> Any:
+        def partial(index: int, moment: Moment) -> str:
+            if moment.kind is MomentKind.PRESENCE:
+                moment = replace(moment, kind=MomentKind.SUM, partial_upper=2**40)
+            return str(original(index, moment))
+
+        return partial
+
+    return _instead(execute, "_partial", rows)
+
+
+def sensitivity_of_one_group() -> AbstractContextManager[None]:
+    """The claim forgets that a unit may be in several groups; compiler and worker agree on the mistake."""
+
+    def forgetful(original: Any) -> Any:
+        def sensitivity(lower: int, upper: int, groups_max: int) -> Sensitivity:
+            found: Sensitivity = original(lower, upper, 1 if groups_max > 0 else groups_max)
+            return found
+
+        return sensitivity
+
+    return _everywhere("sensitivity", forgetful(contribution.sensitivity))
+
+
+def sensitivity_of_one_row() -> AbstractContextManager[None]:
+    """The claim counts one row per unit where the clip allows several."""
+
+    def forgetful(original: Any) -> Any:
+        def sensitivity(lower: int, upper: int, groups_max: int) -> Sensitivity:
+            found: Sensitivity = original(min(lower, 0) // 3, max(1, upper // 3), groups_max)
+            return found
+
+        return sensitivity
+
+    return _everywhere("sensitivity", forgetful(contribution.sensitivity))
+
+
+def empty_groups_hidden() -> AbstractContextManager[None]:
+    """Only groups that somebody is in are returned."""
+
+    def present(original: Any) -> Any:
+        def run(*arguments: Any) -> ExactAggregates:
+            found: ExactAggregates = original(*arguments)
+            kept = [
+                place for place in range(len(found.keys)) if any(v[place] for v in found.moments)
+            ]
+            return ExactAggregates(
+                tuple(found.keys[place] for place in kept),
+                tuple(tuple(v[place] for place in kept) for v in found.moments),
+            )
+
+        return run
+
+    return _instead(query, "execute", present)
+
+
+def exact_zero_stays_zero() -> AbstractContextManager[None]:
+    """A group nobody is in gets no noise: its zero is exact, and says so."""
+
+    def tactful(original: Any) -> Any:
+        def add_noise(measurement: Measurement, exact: ExactAggregates) -> Any:
+            noisy = original(measurement, exact)
+            moments = tuple(
+                tuple(n if e else 0 for n, e in zip(ns, es, strict=True))
+                for ns, es in zip(noisy.moments, exact.moments, strict=True)
+            )
+            return replace(noisy, moments=moments)
+
+        return add_noise
+
+    return _instead(query, "add_noise", tactful)
+
+
+@contextmanager
+def _everywhere(name: str, made: Any) -> Iterator[None]:
+    from sandbox.compiler import bound
+
+    with patch.object(contribution, name, made), patch.object(bound, name, made):
+        yield
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    mutant.__name__: mutant
+    for mutant in (
+        partial_clipped_one_step_late,
+        partial_not_clipped_below,
+        rows_clamped_instead_of_partials,
+        one_group_too_many,
+        groups_not_bounded,
+        groups_chosen_by_dense_code,
+        surplus_chosen_by_place_in_file,
+        people_joined_with_everybody,
+        presence_counts_rows,
+        sensitivity_of_one_group,
+        sensitivity_of_one_row,
+        empty_groups_hidden,
+        exact_zero_stays_zero,
+    )
+}
