@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -11,7 +11,7 @@ import uvicorn
 from gateway.app import make_app
 from gateway.home import Home
 from gateway.node import Start, open_node
-from gateway.serve import LOOPBACK, free_port, log_errors_to
+from gateway.serve import LOOPBACK, errors_logged_to, free_port
 
 _START_S = 30.0
 _LOOK_EVERY_S = 0.02
@@ -24,21 +24,18 @@ class NotServing(Exception):
 @contextmanager
 def served(folder: Path, chosen: Start) -> Iterator[str]:
     """Open the node, serve it while the block runs, and give its address; then close it whatever happened."""
-    log_errors_to(Home(folder).errors)
-    node = open_node(folder, chosen)
-    try:
+    with errors_logged_to(Home(folder).errors), closing(open_node(folder, chosen)) as node:
         port = free_port()
         app = make_app(node)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                host=LOOPBACK,
-                port=port,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-            )
+        config = uvicorn.Config(
+            app,
+            host=LOOPBACK,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
         )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, name="door")
         thread.start()
         try:
@@ -48,8 +45,6 @@ def served(folder: Path, chosen: Start) -> Iterator[str]:
             server.should_exit = True
             thread.join()
             app.state.threads.shutdown(wait=True)
-    finally:
-        node.close()
 
 
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:

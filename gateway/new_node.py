@@ -27,7 +27,7 @@ def proposed_settings(name: str, runtime: str) -> Settings:
             "M": SizeClass(release_s=15.0, memory_bytes=1024 * _MIB, cpu_s=30),
             "L": SizeClass(release_s=60.0, memory_bytes=2048 * _MIB, cpu_s=120),
         },
-        settle_s=0.25,
+        settle_s=0.5,
         workers_max=2,
         waiting_max=32,
         answer_bytes_max=64 * _MIB,

@@ -3,7 +3,8 @@
 import logging
 import signal
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -24,9 +25,7 @@ def free_port() -> int:
 
 def serve(folder: Path, chosen: Start, address: tuple[str, int]) -> None:
     """Open the node, take requests, and close it when asked to stop (SIGINT, SIGTERM)."""
-    log_errors_to(Home(folder).errors)
-    node = open_node(folder, chosen)
-    try:
+    with errors_logged_to(Home(folder).errors), closing(open_node(folder, chosen)) as node:
         host, port = address
         app = make_app(node)
         # No access log: a line for each question would show its length and its time beside the data.
@@ -36,8 +35,6 @@ def serve(folder: Path, chosen: Start, address: tuple[str, int]) -> None:
         _outlive_stop_signals()
         uvicorn.Server(config).run()
         app.state.threads.shutdown(wait=True)
-    finally:
-        node.close()
 
 
 def _outlive_stop_signals() -> None:
@@ -46,11 +43,17 @@ def _outlive_stop_signals() -> None:
         signal.signal(wanted, lambda number, frame: None)
 
 
-def log_errors_to(path: Path) -> None:
+@contextmanager
+def errors_logged_to(path: Path) -> Iterator[None]:
     """Write the details of our own errors to a file of the domain, and nowhere else."""
     log = logging.getLogger("keyong.errors")
+    path.touch(mode=0o600)
     writer = logging.FileHandler(path, encoding="utf-8")
     writer.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    path.chmod(0o600)
     log.addHandler(writer)
     log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(writer)
+        writer.close()

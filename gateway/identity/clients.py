@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import secrets
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,8 @@ from policies.refusals import Refused, Stage
 _N, _R, _P, _BYTES = 1 << 15, 8, 3, 32
 _MEMORY_BYTES = 64 << 20
 _SALT_BYTES = 16
+# Each hash takes 32 MiB; a flood of wrong secrets waits here instead of filling the memory.
+_AT_ONCE = threading.BoundedSemaphore(2)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -119,9 +122,10 @@ def authenticate(clients: Iterable[Client], client_id: str, secret: str) -> Clie
 
 def _hashed(secret: str, salt: str) -> str:
     encoded = secret.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(
-        encoded, salt=bytes.fromhex(salt), n=_N, r=_R, p=_P, maxmem=_MEMORY_BYTES, dklen=_BYTES
-    ).hex()
+    with _AT_ONCE:
+        return hashlib.scrypt(
+            encoded, salt=bytes.fromhex(salt), n=_N, r=_R, p=_P, maxmem=_MEMORY_BYTES, dklen=_BYTES
+        ).hex()
 
 
 def _check(client: Client) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from audit.verify import Held, verify_log, verify_release
 from gateway.background import served
 from keyong.client import Client
+from keyong.commands.account import shown_usage
 from keyong.commands.audit import unpack
 from keyong.commands.exits import Exit
 from keyong.demo import domain as demo
@@ -180,8 +181,11 @@ def _refusals(scene: Scene) -> None:
 
 
 def _finance(scene: Scene) -> None:
-    preview = scene.people[demo.FINANCE].send("POST", "/v1/settlements:preview", {"index_from": 0})
+    finance = scene.people[demo.FINANCE]
+    preview = finance.send("POST", "/v1/settlements:preview", {"index_from": 0})
     scene.tell("finance")
+    print(_indented(shown_usage(finance.usage())))
+    print()
     rows = [
         [
             preview["names"][share["party"]],

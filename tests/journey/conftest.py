@@ -1,13 +1,12 @@
-"""One domain for each file of the journey, built once."""
+"""One domain for each file of the journey: built once, then copied."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.isolation import choose_isolation
 from tests.journey import world as worlds
-from tests.journey.world import World
+from tests.journey.world import Pace, World
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +17,19 @@ def isolated() -> None:
         pytest.skip(f"no isolation here: {lack}")
 
 
+@pytest.fixture(scope="session")
+def template(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return the domain that every file starts from a copy of."""
+    return worlds.build(Path(tmp_path_factory.mktemp("template")))
+
+
 @pytest.fixture(scope="module")
-def world(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def pace() -> Pace:
+    """Say how fast this file's domain answers; a file may choose otherwise."""
+    return Pace(worlds.RELEASE_S, worlds.SETTLE_S, workers_max=4, waiting_max=8)
+
+
+@pytest.fixture(scope="module")
+def world(template: World, pace: Pace, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Return a fresh domain for this file."""
-    yield worlds.build(Path(tmp_path_factory.mktemp("domain")))
+    return worlds.copied(template, Path(tmp_path_factory.mktemp("domain")), pace)

@@ -20,6 +20,7 @@ from tests.journey.world import (
     OPERATOR,
     RIVAL,
     Guests,
+    Pace,
     World,
 )
 
@@ -28,9 +29,9 @@ AT_ONCE = 8
 
 
 @pytest.fixture(scope="module")
-def world(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return a domain with two places and six chairs to wait on."""
-    return worlds.build(Path(tmp_path_factory.mktemp("at-once")), workers_max=2, waiting_max=6)
+def pace() -> Pace:
+    """Two places and six chairs to wait on."""
+    return Pace(worlds.RELEASE_S, worlds.SETTLE_S, workers_max=2, waiting_max=6)
 
 
 @pytest.fixture(scope="module")

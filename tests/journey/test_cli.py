@@ -238,6 +238,33 @@ def test_ingest_says_what_is_wrong_with_the_files(world: World, tmp_path: Path) 
     assert run(*ingest[:-1], tmp_path / "none")[0] == Exit.USAGE
 
 
+def test_a_new_snapshot_is_served_at_once_and_inherits_what_was_spent(
+    world: World, credentials: Path, tmp_path: Path
+) -> None:
+    operator = ("--credentials", credentials / f"{OPERATOR}.json")
+    question = (DATASET, COUNT, "--purpose", FREE, "--epsilon", "0.25", "--json", *operator)
+    first = json.loads(run("query", *question)[1])
+    demo.generate(tmp_path / "raw", 1_000)
+    declaration = tmp_path / "dataset.yaml"
+    text = demo.document("dataset.yaml").replace("version: 1", "version: 7")
+    declaration.write_text(text, encoding="utf-8")
+    files = ("--dataset", declaration, "--sources", tmp_path / "raw")
+    status, out, err = run("ingest", "--home", world.folder, *files)
+    assert status == Exit.OK and "version 7" in out, err
+    before = json.loads(run("budget", "--json", *operator)[1])
+    second = json.loads(run("query", *question)[1])
+    assert second["dataset"]["version"] == 7 and not second["reused"]
+    assert second["dataset"]["snapshot"] != first["dataset"]["snapshot"]
+    after = json.loads(run("budget", "--json", *operator)[1])
+    lifetime = [
+        float(a["spent"].split()[1])
+        for accounts in (before, after)
+        for a in accounts
+        if a["account"] == "family/hn_person/lifetime"
+    ]
+    assert lifetime[0] >= 0.25 and round(lifetime[1] - lifetime[0], 9) == 0.25
+
+
 def test_every_ending_is_in_the_help() -> None:
     _, out, _ = run("--help")
     for status in Exit:

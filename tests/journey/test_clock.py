@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,9 +16,8 @@ from gateway.background import served
 from gateway.places import Places
 from keyong import Client, RunFailed
 from sandbox import client as sandbox_client
-from tests.journey import world as worlds
 from tests.journey.workers import kill_next_worker
-from tests.journey.world import AUDITOR, COUNT, DATASET, FREE, OPERATOR, Guests, World
+from tests.journey.world import AUDITOR, COUNT, DATASET, FREE, OPERATOR, Guests, Pace, World
 
 pytestmark = pytest.mark.isolation
 RELEASE_S = 6.0
@@ -33,8 +31,9 @@ SLOW = (
 
 
 @pytest.fixture(scope="module")
-def world(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return worlds.build(Path(tmp_path_factory.mktemp("clock")), release_s=RELEASE_S)
+def pace() -> Pace:
+    """Leave room between posting and release, as a real node does."""
+    return Pace(RELEASE_S, 0.5, workers_max=4, waiting_max=8)
 
 
 @pytest.fixture(scope="module")

@@ -21,16 +21,17 @@ from gateway.operation import FAULT_POINTS
 from keyong import Answer, NotReached, Refused, RunFailed
 from tests.journey import world as worlds
 from tests.journey.workers import kill_next_worker
-from tests.journey.world import AUDITOR, AUTHOR, COUNT, DATASET, FREE, OPERATOR, World
+from tests.journey.world import AUDITOR, AUTHOR, COUNT, DATASET, FREE, OPERATOR, Pace, World
 
 pytestmark = pytest.mark.isolation
 ROOT = Path(__file__).resolve().parents[2]
 LIFETIME = "family/hn_person/lifetime"
 # Where the node dies, and what the same key must say afterwards.
-# Simulating the error bars of five thousand averages takes longer than a worker is given.
+# Simulating the error bars of seven hundred averages takes long enough to be killed at it.
 SLOW = (
-    "SELECT p.region, c.day, avg(c.amount) AS mean FROM claims c JOIN persons p USING (person_id) "
-    "WHERE c.amount > {over} GROUP BY p.region, c.day"
+    "SELECT p.region, date_trunc('week', c.day) AS week, avg(c.amount) AS mean FROM claims c "
+    "JOIN persons p USING (person_id) WHERE c.amount > {over} "
+    "GROUP BY p.region, date_trunc('week', c.day)"
 )
 FRESH, VOIDED, SPENT, ANSWERED = "fresh", "voided", "spent", "answered"
 DEATHS = {
@@ -66,9 +67,9 @@ def mortal(folder: Path, point: str) -> Iterator[tuple[str, subprocess.Popen[str
 
 
 @pytest.fixture(scope="module")
-def world(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Return a domain that answers quickly: it is waited for many times."""
-    return worlds.build(Path(tmp_path_factory.mktemp("crash")), release_s=1.6)
+def pace() -> Pace:
+    """Answer quickly: this file waits for it many times."""
+    return Pace(1.6, worlds.SETTLE_S, workers_max=4, waiting_max=8)
 
 
 @pytest.mark.parametrize("point", DEATHS)

@@ -1,6 +1,7 @@
 """The whole way of a question, over HTTP, through the real worker, to a receipt an outsider verifies."""
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -134,6 +135,22 @@ def test_finance_splits_to_the_fen(guests: Guests, operator: Client) -> None:
 def test_free_use_is_shown_at_its_price_and_waived(operator: Client) -> None:
     answer = operator.query(DATASET, COUNT, purpose=FREE, epsilon="0.19")
     assert answer.price.due_uy == 0 and answer.price.waived_uy == answer.price.gross_uy > 0
+
+
+def test_use_that_is_only_free_needs_no_price(guests: Guests) -> None:
+    """A policy without price plan and agreement gets papers that say so, and its use is metered like any other."""
+    text = worlds.policy_text(rival=True).replace("hn-health-op-kejia", "hn-health-research")
+    text = text.replace(FREE, "research").replace("class: governance", "class: public_good")
+    text = re.sub(r"(price|revenue): \{.*\}\n", "", text)
+    text = re.sub(r".*insurance_pricing.*\n", "", text)
+    text = text[: text.index("tests:")]
+    worlds.publish(guests[worlds.AUTHOR], guests[worlds.APPROVER], text)
+    answer = guests[RIVAL].query(DATASET, COUNT, purpose="research", epsilon="0.23")
+    assert answer.price.gross_uy == answer.price.due_uy == 0
+    assert answer.body["policy"]["id"] == "hn-health-research"
+    records = [r for r in guests[FINANCE].usage() if r["operation"] == answer.operation]
+    assert records[0]["usage"]["epsilon_nano"] == "230000000"
+    assert guests[FINANCE].send("POST", "/v1/settlements:preview", {"index_from": 0})["lines"]
 
 
 def test_the_switch_stops_questions_at_once_and_lets_them_in_again(

@@ -1,6 +1,7 @@
 """A whole domain of 2,000 people who do not exist: a real node, its real confined worker, real HTTP."""
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,11 +12,13 @@ from audit.log import events
 from audit.verify import Held, verify_log
 from gateway.background import served
 from gateway.bring_in import bring_in
+from gateway.home import Home
 from gateway.identity.clients import Client as Registered
 from gateway.identity.clients import Role, new_client, write_clients
 from gateway.isolation import choose_isolation
 from gateway.new_node import new_node, proposed_settings
 from gateway.node import Node, Start, start
+from gateway.settings import Settings, write_settings
 from keyong import Client
 from keyong.commands.audit import unpack
 from keyong.demo import domain as demo
@@ -70,20 +73,9 @@ class Guests:
         return self._clients[name]
 
 
-def build(
-    folder: Path, release_s: float = RELEASE_S, workers_max: int = 4, waiting_max: int = 8
-) -> World:
+def build(folder: Path) -> World:
     """Make the domain: node, people, raw data, snapshot, documents in force."""
-    proposed = proposed_settings("test.keyong", "namespace")
-    sizes = {name: replace(s, release_s=release_s) for name, s in proposed.size_classes.items()}
-    settings = replace(
-        proposed,
-        size_classes=sizes,
-        settle_s=SETTLE_S,
-        workers_max=workers_max,
-        waiting_max=waiting_max,
-    )
-    home = new_node(folder / "node", settings)
+    home = new_node(folder / "node", _settings(Pace(RELEASE_S, SETTLE_S, 4, 8)))
     made: list[tuple[Registered, str]] = [
         new_client(name, party, (role,), credit) for name, party, role, credit in _PEOPLE
     ]
@@ -105,6 +97,37 @@ def build(
         ):
             publish(author, approver, text)
     return world
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a domain answers, and how many questions it takes."""
+
+    release_s: float
+    settle_s: float
+    workers_max: int
+    waiting_max: int
+
+
+def copied(template: World, folder: Path, pace: Pace) -> World:
+    """Return a domain of its own: the same people and data, a log that goes on from here."""
+    home = Home(Path(shutil.copytree(template.folder, folder / "node")))
+    write_settings(home.settings, _settings(pace))
+    return replace(template, folder=home.folder)
+
+
+def _settings(pace: Pace) -> Settings:
+    proposed = proposed_settings("test.keyong", "namespace")
+    return replace(
+        proposed,
+        size_classes={
+            name: replace(size, release_s=pace.release_s)
+            for name, size in proposed.size_classes.items()
+        },
+        settle_s=pace.settle_s,
+        workers_max=pace.workers_max,
+        waiting_max=pace.waiting_max,
+    )
 
 
 def policy_text(*, rival: bool = False) -> str:
