@@ -55,14 +55,6 @@ def open_plain(world: World, rows: Rows) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def measured(query: Query) -> str:
-    """Return the question with its keys and aggregates only: no HAVING, no ORDER BY, nothing computed from them."""
-    parts = [key.sql.text for key in query.keys] + [each.text for each in query.aggregates]
-    columns = ", ".join(f"{part} AS o{index}" for index, part in enumerate(parts))
-    grouped = f" GROUP BY {', '.join(key.sql.text for key in query.keys)}" if query.keys else ""
-    return f"SELECT {columns} FROM {query.source[0]}{grouped}"
-
-
 def plain_cells(
     query: Query, connection: duckdb.DuckDBPyConnection, *, verbatim: bool
 ) -> PlainCells:

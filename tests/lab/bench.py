@@ -84,12 +84,18 @@ class Bench:
 @contextmanager
 def bench(dataset: Dataset, policy: AccessPolicy, sources: Path) -> Iterator[Bench]:
     """Ingest the tables of the one database file in `sources` and open what came out."""
-    with tempfile.TemporaryDirectory(prefix="lab-", dir=SCRATCH) as name:
-        output = Path(name)
+    with scratch() as output:
         result = ingest(from_one_file(dataset), sources, output, SECRET)
         snapshot = output / SNAPSHOT
         with open_snapshot(str(snapshot), LIMITS) as connection:
             yield Bench(policy, result.catalogue, snapshot, connection, engine_without_rows())
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder to throw away."""
+    with tempfile.TemporaryDirectory(prefix="lab-", dir=SCRATCH) as name:
+        yield Path(name)
 
 
 @cache

@@ -1,10 +1,8 @@
 """Two databases that differ in one person, both ingested from their raw rows, and how far a plan tells them apart."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -17,15 +15,15 @@ from sandbox.worker import query
 from sandbox.worker.execute import ExactAggregates, execute
 from tests.fuzz.rows import Rows, units_of, write
 from tests.fuzz.world import Sheet, World
-from tests.lab.bench import SCRATCH, SOURCE, Bench, bench
+from tests.lab.bench import SOURCE, Bench, bench, scratch
 
 
 @contextmanager
 def opened(world: World, rows: Rows) -> Iterator[Bench]:
     """Write the raw rows, ingest them and open the snapshot."""
-    with tempfile.TemporaryDirectory(prefix="raw-", dir=SCRATCH) as name:
-        write(world, rows, Path(name) / SOURCE)
-        with bench(world.dataset(), world.policy(), Path(name)) as found:
+    with scratch() as folder:
+        write(world, rows, folder / SOURCE)
+        with bench(world.dataset(), world.policy(), folder) as found:
             yield found
 
 
