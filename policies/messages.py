@@ -136,6 +136,11 @@ _GRANTS = {
         "`{what}` would show single rows; aggregate it (count, sum, avg) or group by it",
         "`{what}` 会暴露单行数据；请使用聚合（count、sum、avg）或按其分组",
     ),
+    "no_aggregate": Message(
+        403,
+        "the query has no aggregate, so its groups would show who is there; add count(*), sum or avg",
+        "查询没有聚合，分组本身会暴露个体是否存在；请加入 count(*)、sum 或 avg",
+    ),
     "too_many_groups": Message(
         422,
         "the query declares {groups} groups, the policy allows {limit}; use fewer or coarser keys",
@@ -171,8 +176,8 @@ _BOUNDS = {
     ),
     "bounds_missing": Message(
         422,
-        "`{what}` has no declared bounds, so one person could move it without limit; write least(greatest({what}, low), high) or ask for bounds on {columns}",
-        "`{what}` 没有声明取值范围，单个个体可无限影响结果；请改写为 least(greatest({what}, 下限), 上限)，或申请为 {columns} 声明范围",
+        "`{what}` has no declared bounds, so one person could move it without limit; write least(greatest({what}, low), high), with FILTER (WHERE {what} IS NOT NULL) if it may be NULL, or ask for bounds on {columns}",
+        "`{what}` 没有声明取值范围，单个个体可无限影响结果；请改写为 least(greatest({what}, 下限), 上限)（可能为空时加 FILTER (WHERE {what} IS NOT NULL)），或申请为 {columns} 声明范围",
     ),
     "bounds_too_wide": Message(
         422,
@@ -186,8 +191,8 @@ _BOUNDS = {
     ),
     "key_too_fine": Message(
         422,
-        "`{column}` may be grouped in steps of {bin} only; group by floor({column} / {bin}), or by CASE with `<` and `>=` at multiples of {bin}",
-        "`{column}` 只能按步长 {bin} 分组；请按 floor({column} / {bin}) 分组，或使用以 {bin} 的倍数为界的 CASE（`<`、`>=`）",
+        "`{column}` may be grouped in steps of {bin} only; group by CAST(floor({column} / {bin}) AS INTEGER), or by CASE with `<` and `>=` at multiples of {bin}",
+        "`{column}` 只能按步长 {bin} 分组；请按 CAST(floor({column} / {bin}) AS INTEGER) 分组，或使用以 {bin} 的倍数为界的 CASE（`<`、`>=`）",
     ),
     "expression_may_overflow": Message(
         422,

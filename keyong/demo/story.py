@@ -25,7 +25,7 @@ from keyong.table import grid, number, table
 PURPOSE, EPSILON = "insurance_pricing", "1"
 QUESTION = """SELECT p.region, date_trunc('month', c.day) AS month, count(*) AS claims,
        count(*) FILTER (WHERE w.rain_mm > 10) AS on_rainy_days,
-       sum(least(c.amount, 3000)) AS cost_yuan
+       sum(least(c.amount, 3000)) FILTER (WHERE c.amount IS NOT NULL) AS cost_yuan
 FROM claims c
 JOIN persons p ON p.person_id = c.person_id
 JOIN weather w ON w.region = p.region AND w.day = c.day
@@ -33,7 +33,8 @@ GROUP BY p.region, date_trunc('month', c.day)
 ORDER BY cost_yuan DESC LIMIT 10"""
 # Another spelling, other names: the canonical question is the same.
 AGAIN = """select people.region as place, date_trunc('month', bills.day) as season, count(*) as visits,
-  count(*) filter (where rain.rain_mm > 10) as wet, sum(least(bills.amount, 3000)) as spent
+  count(*) filter (where rain.rain_mm > 10) as wet,
+  sum(least(bills.amount, 3000)) filter (where bills.amount is not null) as spent
 from claims as bills join persons as people on people.person_id = bills.person_id
 join weather as rain on rain.region = people.region and rain.day = bills.day
 group by people.region, date_trunc('month', bills.day) order by spent desc limit 10"""

@@ -28,12 +28,16 @@ class DeclaredFacts:
     def bounds(self, column: Column) -> Interval:
         """Return the declared interval of a column: numbers as they are, days and instants as years.
 
-        A numeric column of a public table without a declaration has the bounds of its published domain.
+        Without bounds a declared range counts as them, and a numeric column of a public table has those of its published
+        domain.
         """
         grant = self._grant(column)
         declared = grant.bounds if grant is not None else None
         if declared is not None:
             return Interval(_number(declared.lower), _number(declared.upper))
+        domain = grant.domain if grant is not None else None
+        if isinstance(domain, RangeDomain):
+            return Interval(_number(domain.lower), _number(domain.upper))
         values = self._published(column)
         numbers = [v for v in values if _is_number(v)]
         if not numbers:
@@ -89,7 +93,7 @@ def _series(bounds: ValueBound | None, column: Column) -> tuple[ValueSeries, boo
     return None
 
 
-def _number(value: Decimal | date | datetime) -> Fraction:
+def _number(value: int | Decimal | date | datetime) -> Fraction:
     return Fraction(value.year) if isinstance(value, date) else Fraction(value)
 
 

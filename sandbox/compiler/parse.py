@@ -150,6 +150,8 @@ def _refuse_function(node: exp.Expr, name: str, text: str) -> Refused:
 
 
 def _refuse_node(node: exp.Expr, text: str) -> Refused:
+    if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
+        node = node.this  # the parser wraps `any_value` in one of them
     if isinstance(node, exp.Func):
         return _refuse_function(node, _function_name(node), text)
     return Refused(

@@ -98,12 +98,7 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
     having = condition_of(above, having_node.this) if having_node else None
     order = order_terms(tree, above)
     if not above.aggregates:
-        raise Refused(
-            "not_aggregated",
-            Stage.RESOLVE,
-            at=position(tree.expressions[0], parsed.text),
-            what=quoted(tree.expressions[0]),
-        )
+        raise Refused("no_aggregate", Stage.RESOLVE, at=position(tree.expressions[0], parsed.text))
     return ResolvedQuery(
         text=parsed.text,
         tables=tuple(scope.tables),

@@ -14,10 +14,11 @@ from math import ceil, floor, ldexp
 from policies.terms import SqlType, TypeKind
 from sandbox.boundary import Moment, StepBase
 from sandbox.worker.scalars import Rendering
-from sandbox.worker.sql_types import DOUBLE, HUGEINT, NotRenderable, is_integer
+from sandbox.worker.sql_types import BIGINT, DOUBLE, HUGEINT, NotRenderable, is_integer
 
 EXPONENT_MAX = {StepBase.TEN: 18, StepBase.TWO: 60}
 _WIDE_DIGITS = 19  # from here on DuckDB multiplies decimals in 128 bits
+_NARROW_DIGITS_MAX = 18
 
 
 def row_steps(value: str, moment: Moment, rendering: Rendering) -> str:
@@ -54,6 +55,10 @@ def _from_double(value: str, moment: Moment, rendering: Rendering) -> str:
 
 
 def _from_whole(value: str, moment: Moment, rendering: Rendering) -> str:
+    if moment.step_exponent == 0 and moment.value.type != HUGEINT:
+        # Row bounds lie within 2**40, so 64 bits do, at a fifth of the time of 128.
+        low, high = (rendering.constant(b, BIGINT) for b in (moment.row_lower, moment.row_upper))
+        return f"least(greatest(CAST({value} AS BIGINT), {low}), {high})"
     step = Fraction(10) ** -moment.step_exponent
     lower = rendering.constant(floor(moment.row_lower * step), HUGEINT)
     upper = rendering.constant(ceil(moment.row_upper * step), HUGEINT)
@@ -68,6 +73,11 @@ def _from_decimal(value: str, moment: Moment, rendering: Rendering) -> str:
     clamped = _clamped_decimal(value, moment, rendering)
     if exponent < 0:
         return _nearest(f"CAST(trunc({clamped}) AS HUGEINT)", 10**-exponent, rendering)
+    type_ = moment.value.type
+    if exponent >= type_.scale and type_.precision + exponent + 1 <= _NARROW_DIGITS_MAX:
+        # The product's digits fit the 18 of a 64-bit decimal, so DuckDB's own check of them cannot raise.
+        factor = rendering.constant(10**exponent, SqlType(TypeKind.DECIMAL, exponent + 1, 0))
+        return f"CAST({clamped} * {factor} AS BIGINT)"
     # At most 2**40 + 10**18 steps are left, which 19 digits hold; 19 + 19 digits are a decimal's 38.
     narrowed = f"CAST({clamped} AS DECIMAL({_WIDE_DIGITS},{exponent}))"
     per_unit = SqlType(TypeKind.DECIMAL, exponent + 1, 0)

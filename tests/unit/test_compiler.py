@@ -89,7 +89,7 @@ def test_the_parser_logs_nothing_of_the_text(caplog):
         ("SELECT * FROM persons", "not_aggregated"),
         ("SELECT persons FROM persons", "unknown_column"),
         ("SELECT region, income, count(*) FROM persons GROUP BY region", "not_aggregated"),
-        ("SELECT region FROM persons GROUP BY region", "not_aggregated"),
+        ("SELECT region FROM persons GROUP BY region", "no_aggregate"),
         ("SELECT count(*) FROM persons ORDER BY name", "not_aggregated"),
         ("SELECT count(*) FROM weather", "no_private_table"),
         ("SELECT 1", "no_private_table"),
