@@ -28,6 +28,7 @@ from gateway.asked import Asked
 from gateway.node import Node
 from gateway.places import Late, Place
 from gateway.prepare import Prepared, prepare, stored_answer
+from gateway.register import is_held
 from gateway.unanswered import Unanswered
 from policies.refusals import Refused, Stage
 from sandbox import client, wire
@@ -92,6 +93,7 @@ def _reserved(
     node: Node, ask: Ask, ids: tuple[str, str], prepared: Prepared, place: Place
 ) -> Answer:
     operation, _ = ids
+    _refuse_changed(node, ask, prepared)
     # A crash while accounts are opened leaves accounts that nothing was charged to.
     open_accounts(node.ledger, tuple(load.account for load in prepared.loads))
     # The face comes before the reservation: a crash between them leaves names of columns that no answer will use.
@@ -249,6 +251,17 @@ def _settle_after_bug(node: Node, operation: str, fence: str) -> None:
         outcome = node.ledger.outcome_of(operation)
         started = outcome is not None and outcome.state is State.RUNNING
         node.ledger.fail(operation, fence, "gateway_fault", started)
+
+
+def _refuse_changed(node: Node, ask: Ask, prepared: Prepared) -> None:
+    # A question may have waited for its place; what a holder has stopped or taken back meanwhile holds for it too.
+    known, policy = node.register.known(), prepared.policy
+    current = known.policies.get(policy.metadata.id)
+    if is_held(known, ask.dataset) or current is None or current.digest != policy.digest:
+        raise Refused("policy_suspended", Stage.CHECK, policy=policy.metadata.id)
+    if known.datasets[ask.dataset].commitment != prepared.served.commitment:
+        # There is a newer snapshot; asked again, the question is planned for that.
+        raise Refused("node_busy", Stage.DOOR)
 
 
 def _refuse_quarantined(node: Node, prepared: Prepared) -> None:

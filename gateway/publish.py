@@ -32,6 +32,8 @@ from policies.reading.parse import load_yaml
 from policies.refusals import Refused, Stage
 
 NAME = "document"
+# What the log holds of an account's name.
+ACCOUNT_CHARACTERS_MAX = 128
 Signable = AccessPolicy | PricePlan | SplitAgreement
 
 
@@ -187,9 +189,24 @@ def _refuse_unfit(node: Node, known: Known, client: Client, document: Signable) 
     if not about:
         raise _invalid("tables", "are not all of one registered dataset of this holder")
     for served in about:
+        _refuse_long_names(document, served.catalogue.dataset.family.id)
         for problem in fit(document, served.catalogue.dataset):
             params = (("path", NAME), *problem.params)
             raise Finding(problem.code, Stage.DOCUMENT, None, params, ()).refused()
+
+
+def _refuse_long_names(policy: AccessPolicy, family: str) -> None:
+    """Refuse names that would not fit into an account's, while there is somebody to shorten them."""
+    purpose = max((purpose.code for purpose in policy.purposes), key=len)
+    longest = (
+        ("metadata.id", f"allowance/{policy.metadata.id}/{purpose}/2026-11-21"),
+        ("parties.operator.id", f"failures/{policy.operator.id}/{family}"),
+    )
+    for field, account in longest:
+        if len(account) > ACCOUNT_CHARACTERS_MAX:
+            raise _invalid(
+                field, f"makes an account's name of {len(account)} characters; shorten it"
+            )
 
 
 def _refuse_unknown(active: Any, reference: DocumentReference | None, field: str) -> None:

@@ -22,8 +22,8 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "持有单位的原始文件：{persons} 人、{claims} 条医保结算、公开天气",
         ),
         "ingest": (
-            "the holder brings them in through a confined worker; the log gets a commitment that tells nothing:",
-            "持有单位通过受限进程接入数据；日志只记录不泄露内容的承诺：",
+            "the holder brings them in through a worker of their own; the log gets a commitment that tells nothing:",
+            "持有单位通过专用进程接入数据；日志只记录不泄露内容的承诺：",
         ),
         "capped": (
             "at most {rows} claims of one person were kept, as declared; how many were dropped is in the holder's report only",

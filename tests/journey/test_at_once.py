@@ -82,6 +82,22 @@ def test_a_holder_can_stop_everything_while_questions_are_asked(guests: Guests) 
         assert running.result() in ("answered", "policy_suspended")
 
 
+def test_what_was_stopped_meanwhile_is_stopped_for_those_who_wait_too(guests: Guests) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        running = [
+            pool.submit(_ask, guests, OPERATOR, f"0.15{n}", f"running-{n}") for n in range(2)
+        ]
+        time.sleep(worlds.RELEASE_S / 3)
+        waiting = pool.submit(_ask, guests, OPERATOR, "0.152", "waiting")
+        time.sleep(worlds.RELEASE_S / 5)
+        guests[AUTHOR].send("POST", "/v1/holds:suspend", {"dataset": DATASET})
+        try:
+            assert waiting.result() == "policy_suspended"
+            assert [future.result() for future in running] == ["answered", "answered"]
+        finally:
+            guests[AUTHOR].send("POST", "/v1/holds:resume", {"dataset": DATASET})
+
+
 def test_the_log_adds_up_afterwards(guests: Guests, tmp_path: Path) -> None:
     worlds.check_export(guests[worlds.AUDITOR], tmp_path)
 

@@ -244,6 +244,13 @@ def test_a_policy_that_does_not_fit_its_dataset_is_refused(
     assert refused.value.code == "document_field_invalid"
 
 
+def test_names_that_fit_no_account_are_refused_while_they_can_be_shortened(guests: Guests) -> None:
+    text = worlds.policy_text().replace("hn-health-op-xinyi", "x" * 64).replace(FREE, "p" * 64)
+    with pytest.raises(Refused) as refused:
+        guests[AUTHOR].send("POST", "/v1/policies", {"text": text})
+    assert "shorten it" in refused.value.message
+
+
 def test_all_faults_of_a_policy_are_said_at_once(guests: Guests) -> None:
     text = worlds.policy_text().replace("effective:", "efective:").replace("fee: paid", "fee: much")
     with pytest.raises(Refused) as refused:
