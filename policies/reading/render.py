@@ -16,6 +16,7 @@ from policies.refusals import Position
 _FLOW_CHARACTERS_MAX = 90
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _BOOLEANS_OF_YAML_1_1 = frozenset({"y", "n", "yes", "no", "on", "off"})
+_FOLDED = re.compile("[\\x7f-\\xa0\\u2028\\u2029\\ufeff]")
 Pointer = tuple[str, ...]
 
 
@@ -33,9 +34,7 @@ def _mapping(
     for name, value in mapping.items():
         here = (*at, name)
         lines.extend(f"{indent}# {line}" for line in remarks.get(here, "").splitlines())
-        key = (
-            name if name.isascii() and name.isidentifier() else json.dumps(name, ensure_ascii=False)
-        )
+        key = name if name.isascii() and name.isidentifier() else _quoted(name)
         noted = any(pointer[: len(here)] == here and pointer != here for pointer in remarks)
         flow = _flow(value)
         fits = len(indent) + len(key) + len(flow) <= _FLOW_CHARACTERS_MAX
@@ -81,4 +80,11 @@ def _text(text: str) -> str:
     plain = _WORD.fullmatch(text) and text.lower() not in _BOOLEANS_OF_YAML_1_1
     if plain and Scalar(text, True, Position(1, 1)).value() == text:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Quote text as JSON does, and spell out what YAML takes for the end of a line or for nothing."""
+    return _FOLDED.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False)
+    )

@@ -7,7 +7,7 @@ import unicodedata
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policies.digest import digest
@@ -145,6 +145,7 @@ def test_json_is_read_as_json_reads_it(value: object) -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), json_values, min_size=1))
+@example({"a": {"\x85": "\x85 \u2028 \u2029 \xa0"}})
 def test_what_is_rendered_reads_back(value: dict[str, object]) -> None:
     text = render(value, {(): "remark", ("a",): "remark"})
     try:
