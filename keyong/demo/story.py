@@ -105,9 +105,9 @@ def _bring_in(scene: Scene, domain: demo.Domain) -> None:
     demo.generate(raw, demo.PERSONS)
     claims = (raw / "claims.csv").read_bytes().count(b"\n") - 1
     scene.tell("raw", persons=f"{demo.PERSONS:,}", claims=f"{claims:,}")
+    scene.tell("ingest")
     made = demo.bring_in_health(domain, raw)
     shutil.rmtree(raw)
-    scene.tell("ingest")
     print(f"    {made.commitment}")
     declared = made.catalogue.dataset.table("claims")
     if declared is not None and declared.contribution is not None:
