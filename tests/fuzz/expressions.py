@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
+from tests.fuzz import mixtures
 from tests.fuzz.spellings import (
     IN_CALENDAR,
     Named,
@@ -48,9 +49,10 @@ class Maker:
         found = [named for named in self.columns if kind_of(named.field.type) == kind]
         if found and self.rng.random() < 0.8:
             return column(self.rng.choice(found))
-        return self._literal(kind)
+        return self.literal(kind)
 
-    def _literal(self, kind: str) -> Sql:
+    def literal(self, kind: str) -> Sql:
+        """Return a constant of that kind."""
         rng = self.rng
         written, scale = {
             "int": (str(rng.choice((0, 1, 2, 7, 100, -3, 3_000_000_000))), 0),
@@ -72,7 +74,7 @@ class Maker:
         return whole(a, b, self.rng.choice(("+", "-")), "int.sum")
 
     def int_product(self, depth: int) -> Sql:
-        a, b = self.make("int", 0), self._literal("int")
+        a, b = self.make("int", 0), self.literal("int")
         return whole(a, b, "*", "int.product")
 
     def int_divide(self, depth: int) -> Sql:
@@ -132,7 +134,7 @@ class Maker:
         )
 
     def dec_product(self, depth: int) -> Sql:
-        a, b = self.make("dec", 0), self._literal("dec")
+        a, b = self.make("dec", 0), self.literal("dec")
         plain = f"TRY(({a.plain})::DECIMAL(19,{a.scale}) * ({b.plain})::DECIMAL(19,{b.scale}))"
         text = f"({a.text} * {b.text})"
         return Sql(text, plain, "dec", productions_of("dec.product", a, b), a.scale + b.scale)
@@ -247,7 +249,7 @@ class Maker:
 
     def flag_between(self, depth: int) -> Sql:
         kind = self.rng.choice(("int", "dbl", "date"))
-        a, low, high = self.make(kind, depth), self._literal(kind), self._literal(kind)
+        a, low, high = self.make(kind, depth), self.literal(kind), self.literal(kind)
         form = "({} BETWEEN {} AND {})"
         text, plain = (
             form.format(a.text, low.text, high.text),
@@ -258,7 +260,7 @@ class Maker:
     def flag_in(self, depth: int) -> Sql:
         kind = self.rng.choice(("int", "text"))
         a = self.make(kind, depth)
-        listed = ", ".join(sorted({self._literal(kind).text for _ in range(3)}))
+        listed = ", ".join(sorted({self.literal(kind).text for _ in range(3)}))
         op = self.rng.choice(("IN", "NOT IN"))
         return Sql(
             f"({a.text} {op} ({listed}))",
@@ -359,19 +361,30 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         Maker.int_of_date,
         Maker.int_of_dates,
         Maker.int_cast,
+        mixtures.simple_case,
+        mixtures.part_of_instant,
+        mixtures.between_instants,
         _chosen("int"),
     ),
-    "dec": (Maker.dec_sum, Maker.dec_product, Maker.dec_round, _chosen("dec")),
+    "dec": (
+        Maker.dec_sum,
+        Maker.dec_product,
+        Maker.dec_round,
+        mixtures.mixed_decimal,
+        _chosen("dec"),
+    ),
     "dbl": (
         Maker.dbl_arithmetic,
         Maker.dbl_ratio,
         Maker.dbl_function,
         Maker.dbl_cast,
+        mixtures.mixed_double,
+        mixtures.rounded_to_hundreds,
         _chosen("dbl"),
     ),
-    "text": (Maker.text_function, Maker.text_join, Maker.text_cast, _chosen("text")),
+    "text": (Maker.text_function, Maker.text_join, Maker.text_cast, mixtures.if_, _chosen("text")),
     "date": (Maker.date_cast, Maker.date_move, _chosen("date")),
-    "instant": (Maker.instant_function, _chosen("instant")),
+    "instant": (Maker.instant_function, mixtures.truncated_to_hour, _chosen("instant")),
     "flag": (
         Maker.flag_compare,
         Maker.flag_between,
@@ -380,5 +393,8 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         Maker.flag_null,
         Maker.flag_truth,
         Maker.flag_logic,
+        mixtures.mixed_comparison,
+        mixtures.read_constant,
+        mixtures.negated_range,
     ),
 }

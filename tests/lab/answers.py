@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import duckdb
 
-from policies.refusals import Refused
+from policies.refusals import Refused, Stage
 from policies.terms import NANO, Accountant, AggregateName, PrivacyLoss, Scalar
 from sandbox.boundary import Plan, Release
 from sandbox.client import Failed, Planned, rehearse, run
@@ -64,7 +64,13 @@ def loss_of(bench: Bench, question: Mapping[str, object]) -> PrivacyLoss:
     asked = question.get(name, question.get("epsilon"))
     if asked is None:
         return PrivacyLoss(budget.accountant, min(NANO, budget.per_query_max), 0)
-    return PrivacyLoss(budget.accountant, int(Fraction(str(asked)) * NANO), 0)
+    try:
+        primary = int(Fraction(str(asked)) * NANO)
+    except (ValueError, ZeroDivisionError):
+        primary = 0
+    if primary <= 0:
+        raise Refused("loss_not_positive", Stage.DOOR, field=name, value=str(asked)[:40])
+    return PrivacyLoss(budget.accountant, primary, 0)
 
 
 def _purpose(bench: Bench, question: Mapping[str, object]) -> str:
