@@ -69,7 +69,7 @@ def _sum(op: Op, a: Expr, b: Expr) -> Expr:
         low, high = (
             (a_low + b_low, a_high + b_high) if op is Op.ADD else (a_low - b_high, a_high - b_low)
         )
-        return Call(op, (a, b), integer_type(low, high))
+        return Call(op, (a, b), _whole_type(low, high, a, b))
     left, right = as_decimal(a), as_decimal(b)
     scale = max(left.scale, right.scale)
     whole = max(left.precision - left.scale, right.precision - right.scale) + 1
@@ -83,7 +83,7 @@ def multiply(a: Expr, b: Expr) -> Expr:
         return Call(Op.MUL, (convert(a, DOUBLE), convert(b, DOUBLE)), DOUBLE)
     if is_integer(a.type) and is_integer(b.type):
         low, high = product_range(integer_range(a), integer_range(b))
-        return Call(Op.MUL, (a, b), integer_type(low, high))
+        return Call(Op.MUL, (a, b), _whole_type(low, high, a, b))
     left, right = as_decimal(a), as_decimal(b)
     result = decimal_type(left.precision + right.precision, left.scale + right.scale)
     return Call(Op.MUL, (convert(a, left), convert(b, right)), result)
@@ -99,7 +99,7 @@ def integer_divide(a: Expr, b: Expr) -> Expr:
     """Return a // b on whole numbers; NULL where b is 0, where DuckDB would raise."""
     a, b = _whole_numbers(a, b)
     reach = max(map(abs, integer_range(a)))
-    return Call(Op.INT_DIV, (a, b), integer_type(-reach, reach))
+    return Call(Op.INT_DIV, (a, b), _whole_type(-reach, reach, a, b))
 
 
 def modulo(a: Expr, b: Expr) -> Expr:
@@ -109,7 +109,7 @@ def modulo(a: Expr, b: Expr) -> Expr:
         return Call(Op.MOD, (convert(a, DOUBLE), convert(b, DOUBLE)), DOUBLE)
     a, b = _whole_numbers(a, b)
     reach = max(map(abs, integer_range(a)))
-    return Call(Op.MOD, (a, b), integer_type(-reach, reach))
+    return Call(Op.MOD, (a, b), _whole_type(-reach, reach, a, b))
 
 
 def negate(a: Expr) -> Expr:
@@ -201,6 +201,12 @@ def _whole_numbers(a: Expr, b: Expr) -> tuple[Expr, Expr]:
     # both sides in one type, so that the engine does not narrow one of them
     wide = HUGEINT if HUGEINT in (a.type, b.type) else BIGINT
     return convert(a, wide), convert(b, wide)
+
+
+def _whole_type(low: int, high: int, *operands: Expr) -> SqlType:
+    """Return a type for the result and its operands: it is computed in that type, and `huge * 0` must not become NULL."""
+    found = integer_type(low, high)
+    return HUGEINT if HUGEINT in (found, *(operand.type for operand in operands)) else found
 
 
 def _either_double(a: Expr, b: Expr) -> bool:

@@ -79,3 +79,11 @@ def test_a_text_that_is_no_number_is_a_slip() -> None:
     with pytest.raises(Refused) as caught:
         compiled("SELECT count(*) FROM persons WHERE 'x'::INTEGER = 1")
     assert caught.value.code == "sql_argument_refused"
+
+
+@pytest.mark.parametrize("product", ["{} * 0", "1 // {}", "7 % {}"])
+def test_a_small_result_does_not_narrow_a_large_operand(product: str) -> None:
+    """It is computed in the type of the result: as a BIGINT, the largest HUGEINT times 0 would be NULL."""
+    huge = "least(person_id::HUGEINT, 5)"
+    made = compiled(f"SELECT count({product.format(huge)}) FROM persons").plan
+    assert "HUGEINT" in repr(made.measurement.moments[0].value.args[0].args[0].args[0].type)  # type: ignore[union-attr]
