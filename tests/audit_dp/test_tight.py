@@ -57,10 +57,14 @@ def test_answering_twice_from_two_draws_would_cost_twice(tmp_path: Path) -> None
 
 
 def test_a_gaussian_answer_moves_by_no_more_than_rho_allows(tmp_path: Path) -> None:
-    """Under zCDP with rho, the answers shift by at most sqrt(2·rho) standard deviations (Bun and Steinke 2016, Prop. 1.6)."""
-    measurement, high, low = exact_pair(tmp_path, QUESTIONS[0], PURE)
+    """Under zCDP with rho, the answers shift by sqrt(2·rho) standard deviations (Bun and Steinke 2016, Prop. 1.6).
+
+    Asked of a sum, whose noise is of millions of steps: at a scale of one step the discrete law is no Gaussian, and the shift
+    that its error rates look like may be larger while its Rényi divergence, which rho bounds, is not.
+    """
+    measurement, high, low = exact_pair(tmp_path, QUESTIONS[1], PURE)
     gaussian = as_gaussian(measurement, NANO // 2)
-    middle = (high + low + 1) / 2
+    middle = (high + low) / 2
     found = shift_at_least(answers(gaussian, high, RUNS), answers(gaussian, low, RUNS), middle)
     assert 0.7 * sqrt(2 * 0.5) <= found <= sqrt(2 * 0.5)
     halved = with_scale_halved(gaussian)
