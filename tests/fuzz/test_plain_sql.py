@@ -134,8 +134,8 @@ LIES = (
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
 def test_a_small_lie_is_caught(lie: Any) -> None:
     def told() -> bool:
-        for seed in range(3000, 3010):
-            for mood in (NASTY, ORDINARY):
+        for seed in (3004, *range(3000, 3004)):
+            for mood in (ORDINARY, NASTY):
                 with lie():
                     try:
                         found = problems_of(seed, mood)

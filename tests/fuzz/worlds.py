@@ -29,8 +29,8 @@ def _between(low: int, high: int) -> tuple[Decimal, Decimal]:
     return (Decimal(low), Decimal(high))
 
 
-def people(groups: int = 2) -> World:
-    """Return persons, their claims, the items of a claim, and public weather. `groups` bounds groups per unit."""
+def people(groups: int = 2, with_items: bool = True) -> World:
+    """Return persons, their claims, perhaps the items of a claim, and public weather. `groups` bounds groups per unit."""
     persons = Sheet(
         "persons",
         (
@@ -90,7 +90,9 @@ def people(groups: int = 2) -> World:
         ("persons", "region", "weather", "region"),
         ("claims", "day", "weather", "day"),
     )
-    return World((persons, claims, items, weather), joins)
+    if with_items:
+        return World((persons, claims, items, weather), joins)
+    return World((persons, claims, weather), tuple(join for join in joins if join[0] != "items"))
 
 
 def random_world(rng: Random) -> World:
