@@ -85,6 +85,7 @@ class World:
 
     sheets: tuple[Sheet, ...]
     joins: tuple[tuple[str, str, str, str], ...]
+    accountant: Accountant = Accountant.PURE_EPS
 
     def sheet(self, name: str) -> Sheet:
         return next(sheet for sheet in self.sheets if sheet.name == name)
@@ -97,9 +98,15 @@ class World:
     def public(self) -> tuple[Sheet, ...]:
         return tuple(sheet for sheet in self.sheets if sheet.unit is None)
 
+    @property
+    def delta_total(self) -> int:
+        return 0 if self.accountant is Accountant.PURE_EPS else 10**10
+
     def dataset(self) -> Dataset:
         """Return the declaration; sources are left to the bench."""
-        family = Family("family", "person", 10**6, Accountant.PURE_EPS, 2 * NANO, 10**6 * NANO, 0)
+        family = Family(
+            "family", "person", 10**6, self.accountant, 2 * NANO, 10**6 * NANO, self.delta_total
+        )
         tables = tuple(_table(sheet) for sheet in self.sheets)
         return Dataset("world", 1, _HOLDER, family, SizeClass.S, tables, "sha256:" + "0" * 64)
 
@@ -115,7 +122,7 @@ class World:
             tables=tuple(self._grant(sheet) for sheet in self.sheets),
             query=QueryLimits(tuple(AggregateName), 5_000, 1_000, 3),
             output=Output(None, (ResultFormat.JSON,)),
-            budget=Budget("person", Accountant.PURE_EPS, 2 * NANO, 10**6 * NANO, 0, ()),
+            budget=Budget("person", self.accountant, 2 * NANO, 10**6 * NANO, self.delta_total, ()),
             price=None,
             revenue=None,
             obligations=(),
@@ -135,6 +142,11 @@ class World:
         joins += [JoinGrant(other.name, (), JoinKind.CROSS) for other in self.public]
         columns = tuple(_column(field, unit is not None) for field in sheet.fields)
         return TableGrant(sheet.name, unit, columns, tuple(joins))
+
+
+def loss_under(policy: AccessPolicy) -> PrivacyLoss:
+    """Return a loss of 1 under the policy's accountant."""
+    return PrivacyLoss(policy.budget.accountant, NANO, 0)
 
 
 def _table(sheet: Sheet) -> Table:

@@ -7,7 +7,7 @@ from policies.refusals import Refused
 from sandbox.boundary import Plan
 from tests.fuzz.grammar import question
 from tests.fuzz.rows import NEIGHBOURLY, Rows, generate, without
-from tests.fuzz.world import LOSS, PURPOSE, World
+from tests.fuzz.world import PURPOSE, World, loss_under
 from tests.lab.bench import Bench
 from tests.neighbours.pairs import (
     Seen,
@@ -68,7 +68,7 @@ def questions(world: World, full: Bench, rng: Random) -> list[Asked]:
     for _ in range(_ATTEMPTS):
         sql = question(world, rng).sql
         try:
-            plan = full.plan(sql, PURPOSE, LOSS).plan
+            plan = full.plan(sql, PURPOSE, loss_under(full.policy)).plan
         except Refused:
             continue
         found.append(Asked(sql, plan, seen(full, plan, None)))
