@@ -34,7 +34,7 @@ SECRET = bytes(range(32))
 SOURCE = "source.duckdb"
 # Snapshots are made by the hundred and thrown away: in memory, where the machine has a place for that.
 SCRATCH = next((name for name in ("/dev/shm",) if Path(name).is_dir()), None)
-LIMITS = EngineLimits(memory_bytes=1 << 30, threads=1)
+LIMITS = EngineLimits(memory_bytes=4 << 30, threads=1)
 RUN_LIMITS = Limits(memory_bytes=1 << 30, cpu_s=60, deadline_s=60.0, output_bytes_max=64 << 20)
 
 

@@ -45,15 +45,14 @@ class RawTable:
 def declare(raw: Path, policy: AccessPolicy) -> Dataset:
     """Return the Dataset that the policy's tables make.
 
-    Refuses (Undeclarable)  a granted table or unit column that the database does not have.
+    Refuses (Undeclarable)  a private table without its unit column.
     """
     found = {table.name.casefold(): table for table in read_catalogue(raw)}
     tables = []
     for grant in policy.tables:
-        table = found.get(grant.name.casefold())
-        if table is None:
-            raise Undeclarable(f"the database has no table `{grant.name}`")
-        tables.append(_table(table, grant, policy, found))
+        # a policy may grant more than one database holds: questions about the rest are refused by name
+        if (table := found.get(grant.name.casefold())) is not None:
+            tables.append(_table(table, grant, policy, found))
     return Dataset(
         id="lab",
         version=1,

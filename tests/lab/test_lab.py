@@ -152,6 +152,18 @@ def test_a_way_to_the_unit_through_a_foreign_key_is_followed(tmp_path: Path) -> 
     assert bounded["rows"] == [[9 + 6]]  # person 7 has 5 + 5, clipped to one row's worth of 9
 
 
+def test_a_granted_table_that_is_not_there_is_an_unknown_name(tmp_path: Path) -> None:
+    raw, policy = tmp_path / "raw.duckdb", tmp_path / "policy.yaml"
+    with duckdb.connect(str(raw)) as connection:
+        connection.execute(
+            "CREATE TABLE claims AS SELECT range AS claim_id, 1::BIGINT AS person_id FROM range(3)"
+        )
+    policy.write_text(VIA, encoding="utf-8")
+    lines = [{"id": n, "sql": f"SELECT count(*) FROM {n}"} for n in ("claims", "items")]
+    here, gone = ask(raw, policy, "exact", *lines)
+    assert here["rows"] == [[3]] and gone["code"] == "unknown_table"
+
+
 def test_a_database_whose_owner_died_is_read_and_not_touched(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -25,13 +25,13 @@ _UNITS = st.sampled_from(("-1", "0", "1", "2", "17", None))
 
 def _claims() -> st.SearchStrategy[tuple[Row, ...]]:
     claim = st.tuples(
-        _UNITS,
+        st.sampled_from(("1", "1", "1", "2", "-1", None)),  # one of them has more than the others
         st.sampled_from(("h1", "h2", None)),
         st.sampled_from(("C50", "C61", "E11", "E11", "Z99")),
         st.sampled_from(("10.00", "-49.99", "99999.00", "99999.00", None)),
         st.sampled_from(("2024-01-31", "2024-02-01", "2024-03-01", "2023-12-31", None)),
     )
-    return st.lists(claim, max_size=24).map(
+    return st.lists(claim, min_size=4, max_size=24).map(
         lambda rows: tuple((str(n), *row, None) for n, row in enumerate(rows))
     )
 
