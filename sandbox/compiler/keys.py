@@ -34,7 +34,7 @@ def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
         if width is not None and not in_steps(expr, column, width):
             raise Refused("key_too_fine", Stage.BOUND, at=key.at, column=column.name, bin=width)
     results = constant_results(expr)
-    if results is not None:
+    if results is not None and any(value is not None for value in results):
         values = tuple(dict.fromkeys(v for v in results if v is not None))
         return GroupKey(expr, values, (), None in results)
     sources = _sources(expr, facts)

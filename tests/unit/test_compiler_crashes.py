@@ -87,3 +87,10 @@ def test_a_small_result_does_not_narrow_a_large_operand(product: str) -> None:
     huge = "least(person_id::HUGEINT, 5)"
     made = compiled(f"SELECT count({product.format(huge)}) FROM persons").plan
     assert "HUGEINT" in repr(made.measurement.moments[0].value.args[0].args[0].args[0].type)  # type: ignore[union-attr]
+
+
+def test_a_key_that_can_only_be_null_is_refused_by_name() -> None:
+    """No worker accepts a key without a single declared value, and the twin's word for it would help nobody."""
+    with pytest.raises(Refused) as caught:
+        compiled("SELECT CASE WHEN income > 5 THEN NULL END AS k, count(*) FROM persons GROUP BY k")
+    assert caught.value.code == "key_domain_missing"
