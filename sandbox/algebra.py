@@ -6,83 +6,21 @@ value or NULL and never raises (docs/proofs/totality.md), because an error that 
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from policies.terms import Scalar, SqlType
+from policies.terms import Scalar, SqlType, TypeKind
+from sandbox.operators import JoinType as JoinType
+from sandbox.operators import Op as Op
+from sandbox.operators import RowAggregate as RowAggregate
+from sandbox.operators import SetKind as SetKind
+from sandbox.operators import TimeUnit as TimeUnit
+from sandbox.operators import WindowFunction as WindowFunction
 
-
-class Op(StrEnum):
-    """The scalar operators a plan may hold. The worker owns one total DuckDB form for each."""
-
-    AND = "and"
-    OR = "or"
-    NOT = "not"
-    EQ = "eq"
-    NE = "ne"
-    LT = "lt"
-    LE = "le"
-    GT = "gt"
-    GE = "ge"
-    IS_NULL = "is_null"
-    IS_DISTINCT = "is_distinct"
-    IN = "in"
-    LIKE = "like"
-    ILIKE = "ilike"
-    CASE = "case"  # when1, then1, when2, then2, …, [else]
-    COALESCE = "coalesce"
-    NULLIF = "nullif"
-    LEAST = "least"
-    GREATEST = "greatest"
-    ADD = "add"
-    SUB = "sub"
-    MUL = "mul"
-    DIV = "div"
-    INT_DIV = "int_div"
-    MOD = "mod"
-    NEG = "neg"
-    ABS = "abs"
-    ROUND = "round"
-    FLOOR = "floor"
-    CEIL = "ceil"
-    SQRT = "sqrt"
-    LN = "ln"
-    EXP = "exp"
-    CAST = "cast"
-    LOWER = "lower"
-    UPPER = "upper"
-    LENGTH = "length"
-    SUBSTRING = "substring"
-    LEFT = "left"
-    RIGHT = "right"
-    TRIM = "trim"
-    CONCAT = "concat"  # the operator ||: NULL if any part is NULL
-    STARTS_WITH = "starts_with"
-    CONTAINS = "contains"
-    DATE_TRUNC = "date_trunc"
-    DATE_PART = "date_part"
-    DATE_DIFF = "date_diff"
-    DATE_ADD = "date_add"  # date plus a constant number of `unit`
-    IS_NAN = "is_nan"
-
-
-class TimeUnit(StrEnum):
-    """Units of time; always a constant of the plan, never a value of a row (`date_trunc(name, birth)` raises)."""
-
-    YEAR = "year"
-    QUARTER = "quarter"
-    MONTH = "month"
-    WEEK = "week"
-    DAY = "day"
-    DAYOFWEEK = "dayofweek"
-    DAYOFYEAR = "dayofyear"
-    HOUR = "hour"
-    MINUTE = "minute"
-    SECOND = "second"
+DERIVED_FIRST = 1_000  # derived relations are numbered from here on, scans below it
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A registered column of the `scan`-th table of the plan."""
+    """A column of the `scan`-th table of the plan, or of the derived relation with that number."""
 
     scan: int
     name: str
@@ -108,6 +46,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Exists:
+    """True if the relation has a row for which `on` holds, else false; never NULL. `on` reads both sides."""
+
+    relation: "Relation"
+    on: "Expr"
+
+    @property
+    def type(self) -> SqlType:
+        """A truth value."""
+        return SqlType(TypeKind.BOOLEAN)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRef:
     """Above the release: the value of the `index`-th group key."""
 
@@ -123,7 +74,7 @@ class AggregateRef:
     type: SqlType
 
 
-Expr = Column | Literal | Call | KeyRef | AggregateRef
+Expr = Column | Literal | Call | Exists | KeyRef | AggregateRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +85,27 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """The inner join of two relations on a total condition."""
+class ConstantColumn:
+    """A column of a relation that the plan itself brings along."""
 
+    name: str
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """Rows that the plan brings along (VALUES, a generated series, an operator's own table): public."""
+
+    id: int
+    columns: tuple[ConstantColumn, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The join of two relations on a total condition. The columns of both sides stay visible."""
+
+    type: JoinType
     left: "Relation"
     right: "Relation"
     on: Expr
@@ -150,12 +119,172 @@ class Filter:
     predicate: Expr
 
 
-Relation = Scan | Join | Filter
+@dataclass(frozen=True, slots=True)
+class RowOrder:
+    """One term of an order among the rows of one partition."""
+
+    expr: Expr
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """ROWS BETWEEN `preceding` before and `following` after the current row; None is unbounded, negative the other way."""
+
+    preceding: int | None
+    following: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Windowed:
+    """A window function over the rows of one partition; without a frame SQL's default for its order."""
+
+    function: WindowFunction
+    args: tuple[Expr, ...]
+    partition: tuple[Expr, ...]
+    order: tuple[RowOrder, ...]
+    frame: Frame | None
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A relation with columns of its own: c0, c1, … are `columns`, w0, w1, … are `windows`, over the rows of `input`.
+
+    `unit` is the privacy unit of each row: nothing for a public relation, one unit column, or for the rows of a full join
+    the first of several that is not NULL.
+    """
+
+    id: int
+    input: "Relation"
+    unit: tuple[Column, ...]
+    columns: tuple[Expr, ...]
+    windows: tuple[Windowed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """An exact aggregate of the rows for which `where` holds (all rows without it)."""
+
+    function: RowAggregate
+    args: tuple[Expr, ...]
+    where: Expr | None
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row for each privacy unit and combination of keys: k0, k1, … are `keys`, a0, a1, … are `aggregations`.
+
+    `unit` as in `Project`; without one the relation is public. DISTINCT is a Group of all its columns.
+    """
+
+    id: int
+    input: "Relation"
+    unit: tuple[Column, ...]
+    keys: tuple[Expr, ...]
+    aggregations: tuple[Aggregation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One side of a set operation: what it shows, and the unit of each of its rows (nothing if it is public)."""
+
+    input: "Relation"
+    unit: tuple[Column, ...]
+    columns: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOperation:
+    """Rows of two branches put together; columns c0, c1, … are of the same types in both. The unit takes part in comparisons."""
+
+    id: int
+    kind: SetKind
+    left: Branch
+    right: Branch
+
+
+Relation = Scan | Constants | Join | Filter | Project | Group | SetOperation
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
-    """Return the direct arguments of an expression."""
+    """Return the direct arguments of an expression; of EXISTS, its condition and every expression inside its relation."""
+    if isinstance(expr, Exists):
+        return (expr.on, *expressions(expr.relation))
     return expr.args if isinstance(expr, Call) else ()
+
+
+def inputs(relation: Relation) -> tuple[Relation, ...]:
+    """Return the relations that a relation is made of."""
+    if isinstance(relation, Scan | Constants):
+        return ()
+    if isinstance(relation, Join):
+        return (relation.left, relation.right)
+    if isinstance(relation, SetOperation):
+        return (relation.left.input, relation.right.input)
+    return (relation.input,)
+
+
+def own_expressions(relation: Relation) -> tuple[Expr, ...]:
+    """Return the expressions of a relation's outermost operator, unit columns apart."""
+    if isinstance(relation, Scan | Constants):
+        return ()
+    if isinstance(relation, Join):
+        return (relation.on,)
+    if isinstance(relation, Filter):
+        return (relation.predicate,)
+    if isinstance(relation, SetOperation):
+        return (*relation.left.columns, *relation.right.columns)
+    if isinstance(relation, Group):
+        return (*relation.keys, *(e for a in relation.aggregations for e in _of_aggregation(a)))
+    return (*relation.columns, *(e for w in relation.windows for e in _of_window(w)))
+
+
+def _of_aggregation(aggregation: Aggregation) -> tuple[Expr, ...]:
+    return (*aggregation.args, aggregation.where) if aggregation.where else aggregation.args
+
+
+def _of_window(window: Windowed) -> tuple[Expr, ...]:
+    return (*window.args, *window.partition, *(term.expr for term in window.order))
+
+
+def expressions(relation: Relation) -> tuple[Expr, ...]:
+    """Return every expression of a relation and of its inputs at any depth. `walk` enters the EXISTS among them."""
+    found: list[Expr] = []
+    stack = [relation]
+    while stack:
+        node = stack.pop()
+        found.extend(own_expressions(node))
+        stack.extend(reversed(inputs(node)))
+    return tuple(found)
+
+
+def relations(relation: Relation) -> tuple[Relation, ...]:
+    """Return a relation and every relation below it, those inside EXISTS included, parents first."""
+    found: list[Relation] = []
+    stack = [relation]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        inside = [part.relation for expr in own_expressions(node) for part in _exists(expr)]
+        stack.extend(reversed((*inputs(node), *inside)))
+    return tuple(found)
+
+
+def _exists(expr: Expr) -> tuple[Exists, ...]:
+    """Return the outermost EXISTS of an expression, and those in their conditions."""
+    found: list[Exists] = []
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Exists):
+            found.append(node)
+            stack.append(node.on)
+        elif isinstance(node, Call):
+            stack.extend(reversed(node.args))
+    return tuple(found)
 
 
 def walk(expr: Expr) -> tuple[Expr, ...]:

@@ -22,9 +22,9 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from policies.terms import PrivacyLoss, Scalar, SqlType
-from sandbox import algebra, boundary
+from policies.terms import Scalar
 from sandbox.boundary import Diagnosis, Failure, Measurement, Plan, Release
+from sandbox.spelled import SPELLED
 
 PLAN_BYTES_MAX = 8 * 1024 * 1024
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
@@ -36,39 +36,9 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,77})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,77})(\.[0-9]{1,77})?")
 _INTEGER_MAX = 10**78
 
-_CLASSES: tuple[type, ...] = (
-    SqlType,
-    PrivacyLoss,
-    algebra.Column,
-    algebra.Literal,
-    algebra.Call,
-    algebra.KeyRef,
-    algebra.AggregateRef,
-    algebra.Scan,
-    algebra.Join,
-    algebra.Filter,
-    boundary.ScanColumn,
-    boundary.TableScan,
-    boundary.ListedValues,
-    boundary.ValueSeries,
-    boundary.DomainSource,
-    boundary.GroupKey,
-    boundary.Moment,
-    boundary.NoisyAggregate,
-    boundary.Output,
-    boundary.SortTerm,
-    boundary.PostProcess,
-    boundary.Measurement,
-    boundary.Plan,
-    boundary.ReleaseColumn,
-    boundary.Cell,
-    boundary.NoiseUsed,
-    boundary.Release,
-    boundary.Diagnosis,
-)
-_REGISTRY: dict[str, type] = {cls.__name__: cls for cls in _CLASSES}
+_REGISTRY: dict[str, type] = {cls.__name__: cls for cls in SPELLED}
 _HINTS: dict[type, dict[str, Any]] = {
-    cls: {field.name: get_type_hints(cls)[field.name] for field in fields(cls)} for cls in _CLASSES
+    cls: {field.name: get_type_hints(cls)[field.name] for field in fields(cls)} for cls in SPELLED
 }
 
 
@@ -362,5 +332,5 @@ def _finite(value: float) -> float:
     return value
 
 
-if not all(is_dataclass(cls) for cls in _CLASSES):
+if not all(is_dataclass(cls) for cls in SPELLED):
     raise TypeError("only records are registered")

@@ -16,6 +16,7 @@ from sandbox.algebra import (
     Expr,
     Filter,
     Join,
+    JoinType,
     Literal,
     Op,
     Relation,
@@ -239,7 +240,7 @@ def _relation(query: ResolvedQuery) -> Relation:
     for index in range(1, len(query.tables)):
         mine = list(query.conditions[index])
         mine += [c for c in query.links if max(p.scan for p in columns_of(c)) == index]
-        relation = Join(relation, Scan(index), conjunction(tuple(mine)))
+        relation = Join(JoinType.INNER, relation, Scan(index), conjunction(tuple(mine)))
     return Filter(relation, conjunction(query.where)) if query.where else relation
 
 

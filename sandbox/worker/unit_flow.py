@@ -15,6 +15,7 @@ from sandbox.algebra import (
     Expr,
     Filter,
     Join,
+    JoinType,
     KeyRef,
     Op,
     Relation,
@@ -59,9 +60,11 @@ def _scans(relation: Relation) -> Iterator[int]:
         yield relation.index
     elif isinstance(relation, Filter):
         yield from _scans(relation.input)
-    else:
+    elif isinstance(relation, Join) and relation.type is JoinType.INNER:
         yield from _scans(relation.left)
         yield from _scans(relation.right)
+    else:
+        raise NotPrivate("the proof covers scans, inner joins and filters")
 
 
 def conditions(relation: Relation) -> Iterator[Expr]:

@@ -129,7 +129,7 @@ def people_joined_with_everybody() -> AbstractContextManager[None]:
 def _without_conditions(relation: Relation) -> Relation:
     if isinstance(relation, Join):
         left = _without_conditions(relation.left)
-        return Join(left, relation.right, Literal(SqlType(TypeKind.BOOLEAN), True))
+        return Join(relation.type, left, relation.right, Literal(SqlType(TypeKind.BOOLEAN), True))
     return relation
 
 

@@ -25,6 +25,8 @@ DEAF_TO_ENVIRONMENT = (
     "sandbox/wire",
     "sandbox/boundary",
     "sandbox/algebra",
+    "sandbox/operators",
+    "sandbox/spelled",
 )
 ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb"})
 

@@ -6,7 +6,18 @@ from dataclasses import replace
 import pytest
 
 from policies.terms import NANO, Accountant, AggregateName, PrivacyLoss
-from sandbox.algebra import AggregateRef, Call, Column, Filter, Join, KeyRef, Literal, Op, Scan
+from sandbox.algebra import (
+    AggregateRef,
+    Call,
+    Column,
+    Filter,
+    Join,
+    JoinType,
+    KeyRef,
+    Literal,
+    Op,
+    Scan,
+)
 from sandbox.boundary import (
     TOTAL_MAX,
     UNIT_COLUMN,
@@ -90,7 +101,7 @@ def plan(**changes: object) -> Edit:
 
 
 def two_tables(on: Call | Literal, second: TableScan = VISIT_SCAN) -> Edit:
-    return measured(scans=(VISIT_SCAN, second), relation=Join(Scan(0), Scan(1), on))
+    return measured(scans=(VISIT_SCAN, second), relation=Join(JoinType.INNER, Scan(0), Scan(1), on))
 
 
 def accepted(found: Plan) -> Failure | None:
@@ -163,7 +174,7 @@ TAMPERED: dict[str, Edit] = {
             replace(VISIT_SCAN, columns=(*VISIT_SCAN.columns, ScanColumn(UNIT_COLUMN, INTEGER))),
         )
     ),
-    "a table scanned twice": measured(relation=Join(Scan(0), Scan(0), RICH)),
+    "a table scanned twice": measured(relation=Join(JoinType.INNER, Scan(0), Scan(0), RICH)),
     "a table never scanned": measured(scans=(VISIT_SCAN, WEATHER)),
     "persons joined by nothing": two_tables(Literal(BOOLEAN, True)),
     "persons joined by a column": two_tables(Call(Op.EQ, (CODE, replace(CODE, scan=1)), BOOLEAN)),
@@ -214,7 +225,7 @@ ACCEPTED: dict[str, Edit] = {
     "by their units and more": two_tables(Call(Op.AND, (RICH, SAME_UNIT), BOOLEAN)),
     "by a filter above the join": measured(
         scans=(VISIT_SCAN, VISIT_SCAN),
-        relation=Filter(Join(Scan(1), Scan(0), Literal(BOOLEAN, True)), SAME_UNIT),
+        relation=Filter(Join(JoinType.INNER, Scan(1), Scan(0), Literal(BOOLEAN, True)), SAME_UNIT),
     ),
     "with a public table": two_tables(Literal(BOOLEAN, True), WEATHER),
     "a constant key": key(expr=Literal(VARCHAR, "all"), sources=()),

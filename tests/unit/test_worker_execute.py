@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from policies.terms import AggregateName
-from sandbox.algebra import Call, Filter, Join, Literal, Op, Scan
+from sandbox.algebra import Call, Filter, Join, JoinType, Literal, Op, Scan
 from sandbox.boundary import (
     STEPS_MAX,
 )
@@ -103,7 +103,9 @@ def test_joins_and_filters_are_those_of_sql():
     same = Call(Op.EQ, (UNIT, replace(UNIT, scan=1)), BOOLEAN)
     near = Call(Op.LT, (CODE, replace(CODE, scan=1)), BOOLEAN)
     known = Call(Op.NOT, (Call(Op.IS_NULL, (INCOME,), BOOLEAN),), BOOLEAN)
-    relation = Join(Filter(Scan(0), known), Scan(1), Call(Op.AND, (same, near), BOOLEAN))
+    relation = Join(
+        JoinType.INNER, Filter(Scan(0), known), Scan(1), Call(Op.AND, (same, near), BOOLEAN)
+    )
     shape = replace(
         INERT, scans=(VISIT_SCAN, VISIT_SCAN), relation=relation, rows_per_group_max=10**4
     )

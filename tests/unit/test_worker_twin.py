@@ -4,7 +4,18 @@ import duckdb
 import pytest
 
 from sandbox import wire
-from sandbox.algebra import Call, Column, Filter, Join, KeyRef, Literal, Op, Scan, TimeUnit
+from sandbox.algebra import (
+    Call,
+    Column,
+    Filter,
+    Join,
+    JoinType,
+    KeyRef,
+    Literal,
+    Op,
+    Scan,
+    TimeUnit,
+)
 from sandbox.boundary import (
     KEYS_MAX,
     Diagnosis,
@@ -60,12 +71,16 @@ def test_joins_with_public_tables_and_with_oneself_are_rehearsed():
     weather = TableScan("weather", False, (ScanColumn("day", DATE),))
     same = Call(Op.EQ, (UNIT, Column(1, UNIT.name, INTEGER)), BOOLEAN)
     late = Call(Op.LT, (Literal(DATE, None), Column(2, "day", DATE)), BOOLEAN)
-    relation = Filter(Join(Join(Scan(0), Scan(1), same), Scan(2), late), Literal(BOOLEAN, True))
+    relation = Filter(
+        Join(JoinType.INNER, Join(JoinType.INNER, Scan(0), Scan(1), same), Scan(2), late),
+        Literal(BOOLEAN, True),
+    )
     shape = Shape(scans=(VISIT_SCAN, VISIT_SCAN, weather), relation=relation)
     assert diagnosis(plan_of(shape)).code is DiagnosisCode.READY
     nothing_read = TableScan("calendar", False, ())
     shape = Shape(
-        scans=(VISIT_SCAN, nothing_read), relation=Join(Scan(0), Scan(1), Literal(BOOLEAN, True))
+        scans=(VISIT_SCAN, nothing_read),
+        relation=Join(JoinType.INNER, Scan(0), Scan(1), Literal(BOOLEAN, True)),
     )
     assert diagnosis(plan_of(shape)).code is DiagnosisCode.READY
 

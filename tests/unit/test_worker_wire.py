@@ -9,7 +9,7 @@ import pytest
 
 from policies.terms import NANO, Accountant, PrivacyLoss
 from sandbox import wire
-from sandbox.algebra import Call, Expr, Filter, Join, Literal, Op, Scan, TimeUnit
+from sandbox.algebra import Call, Expr, Filter, Join, JoinType, Literal, Op, Scan, TimeUnit
 from sandbox.boundary import (
     Cell,
     ColumnRole,
@@ -71,7 +71,7 @@ def full_plan() -> Plan:
     flags = GroupKey(constants, (True, False), (), True)
     shape = Shape(
         keys=(*Shape().keys, codes, flags),
-        relation=Join(Filter(Scan(0), constants), Scan(1), on),
+        relation=Join(JoinType.INNER, Filter(Scan(0), constants), Scan(1), on),
         scans=(VISIT_SCAN, replace(VISIT_SCAN, private=False, columns=())),
     )
     plan = plan_of(shape)

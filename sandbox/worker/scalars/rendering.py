@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.terms import Scalar, SqlType
-from sandbox.algebra import AggregateRef, Call, Column, Expr, KeyRef, Literal, Op
+from sandbox.algebra import AggregateRef, Call, Column, Exists, Expr, KeyRef, Literal, Op
 from sandbox.worker.sql_types import NotRenderable, is_number, meet, name_of
 
 Reference = Column | KeyRef | AggregateRef
@@ -26,6 +26,8 @@ class Rendering:
         """Return the total SQL of an expression; its DuckDB type is exactly `expr.type`."""
         if isinstance(expr, Literal):
             return self.constant(expr.value, expr.type)
+        if isinstance(expr, Exists):
+            raise NotRenderable("a row's expression has no relation in it")
         if not isinstance(expr, Call):
             return self.refer(expr)
         found = self.rules[expr.op](self, expr)
