@@ -206,7 +206,23 @@ class SetOperation:
     right: Branch
 
 
-Relation = Scan | Constants | Join | Filter | Project | Group | SetOperation
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The released rows, above the release only: `KeyRef` and `AggregateRef` name their columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The first rows of a released relation, after `offset` of them. Never below the release: there it picks out people."""
+
+    input: "Relation"
+    order: tuple[RowOrder, ...]
+    count: int | None
+    offset: int
+
+
+Relation = Scan | Constants | Join | Filter | Project | Group | SetOperation | Cells | Limit
+_LEAVES = (Scan, Constants, Cells)
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
@@ -218,7 +234,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 def inputs(relation: Relation) -> tuple[Relation, ...]:
     """Return the relations that a relation is made of."""
-    if isinstance(relation, Scan | Constants):
+    if isinstance(relation, _LEAVES):
         return ()
     if isinstance(relation, Join):
         return (relation.left, relation.right)
@@ -229,8 +245,10 @@ def inputs(relation: Relation) -> tuple[Relation, ...]:
 
 def own_expressions(relation: Relation) -> tuple[Expr, ...]:
     """Return the expressions of a relation's outermost operator, unit columns apart."""
-    if isinstance(relation, Scan | Constants):
+    if isinstance(relation, _LEAVES):
         return ()
+    if isinstance(relation, Limit):
+        return tuple(term.expr for term in relation.order)
     if isinstance(relation, Join):
         return (relation.on,)
     if isinstance(relation, Filter):

@@ -147,8 +147,12 @@ class SortTerm:
 
 @dataclass(frozen=True, slots=True)
 class PostProcess:
-    """What happens to noisy values only, and is therefore free (Dwork and Roth 2014, Proposition 2.1)."""
+    """What happens to noisy values only, and is therefore free (Dwork and Roth 2014, Proposition 2.1).
 
+    Without a `relation` the rows are the released ones; with one they are its rows, and `having` is a filter inside it.
+    """
+
+    relation: Relation | None
     outputs: tuple[Output, ...]
     having: Expr | None
     order: tuple[SortTerm, ...]

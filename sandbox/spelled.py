@@ -25,6 +25,8 @@ SPELLED: tuple[type, ...] = (
     algebra.Group,
     algebra.Branch,
     algebra.SetOperation,
+    algebra.Cells,
+    algebra.Limit,
     boundary.ScanColumn,
     boundary.TableScan,
     boundary.ListedValues,

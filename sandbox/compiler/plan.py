@@ -47,6 +47,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
         ),
         aggregates=bounded.aggregates,
         post=PostProcess(
+            relation=query.layers,
             outputs=tuple(Output(output.expr) for output in query.outputs),
             having=query.having,
             order=query.order,

@@ -12,7 +12,7 @@ from policies.access.request import JoinAsk, UseAsk
 from policies.catalogue import Catalogue
 from policies.refusals import Position, Refused, Stage
 from policies.terms import AggregateName, ColumnUse
-from sandbox.algebra import Call, Column, Expr, Op
+from sandbox.algebra import Call, Column, Expr, Op, Relation
 from sandbox.boundary import SortTerm
 from sandbox.compiler.above import (
     AboveReader,
@@ -45,6 +45,7 @@ class ResolvedOutput:
 class ResolvedQuery:
     """The query as facts: tables, row conditions, keys, aggregates, what is done above the release, and who is touched.
 
+    `layers` is the relation over the released rows that the outputs read, nothing for those rows themselves;
     `conditions[i]` are the top-level AND conjuncts of the i-th table's ON (empty for the first); `where` those of WHERE;
     `links` the unit equalities between private tables that they imply.
     """
@@ -56,6 +57,7 @@ class ResolvedQuery:
     links: tuple[Expr, ...]
     keys: tuple[ResolvedKey, ...]
     aggregates: tuple[ResolvedAggregate, ...]
+    layers: Relation | None
     outputs: tuple[ResolvedOutput, ...]
     having: Expr | None
     order: tuple[SortTerm, ...]
@@ -107,6 +109,7 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
         links=links,
         keys=above.keys,
         aggregates=tuple(above.aggregates),
+        layers=None,
         outputs=outputs,
         having=having,
         order=order,

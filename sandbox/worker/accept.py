@@ -7,8 +7,8 @@ its claims meet the snapshot's own facts and the same mathematics, before any ro
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from policies.terms import Accountant, AggregateName, SqlType
-from sandbox.algebra import AggregateRef, Column, Expr, KeyRef, columns_of, walk
+from policies.terms import Accountant, AggregateName
+from sandbox.algebra import columns_of
 from sandbox.boundary import (
     PLAN_FORMAT,
     UNIT_COLUMN,
@@ -24,7 +24,7 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import composition, contribution, measurements
 from sandbox.privacy.aggregates import AGGREGATES
-from sandbox.worker.sql_types import BOOLEAN
+from sandbox.worker.accept_post import check_post
 from sandbox.worker.steps import fits
 from sandbox.worker.unit_flow import check_unit_flow
 
@@ -99,7 +99,7 @@ def check_claims(plan: Plan) -> None:
         raise NotAccepted("the moments cost more than the plan says")
     for aggregate in plan.aggregates:
         _check_aggregate(aggregate, plan.measurement.moments)
-    _check_post(plan)
+    check_post(plan)
 
 
 def _check_losses(plan: Plan, facts: SnapshotFacts) -> None:
@@ -184,29 +184,3 @@ def _check_aggregate(aggregate: NoisyAggregate, moments: tuple[Moment, ...]) -> 
         raise NotAccepted("an aggregate has another type")
     if aggregate.value_lower > aggregate.value_upper:
         raise NotAccepted("an interval ends before it begins")
-
-
-def _check_post(plan: Plan) -> None:
-    post = plan.post
-    if not post.outputs or post.offset < 0 or (post.limit is not None and post.limit < 0):
-        raise NotAccepted("an answer has columns, and no negative number of rows")
-    exprs = [output.expr for output in post.outputs] + [term.expr for term in post.order]
-    if post.having is not None:
-        exprs.append(post.having)
-        if post.having.type != BOOLEAN:
-            raise NotAccepted("a condition is true or false")
-    keys = tuple(key.expr.type for key in plan.measurement.keys)
-    aggregates = tuple(aggregate.type for aggregate in plan.aggregates)
-    for expr in exprs:
-        _check_released(expr, keys, aggregates)
-
-
-def _check_released(expr: Expr, keys: tuple[SqlType, ...], aggregates: tuple[SqlType, ...]) -> None:
-    for node in walk(expr):
-        # INVARIANT: above the noise nothing can name a row. Without this line, post-processing would not be free.
-        if isinstance(node, Column):
-            raise NotAccepted("above the release there are no columns of tables")
-        if isinstance(node, KeyRef | AggregateRef):
-            types = keys if isinstance(node, KeyRef) else aggregates
-            if not 0 <= node.index < len(types) or types[node.index] != node.type:
-                raise NotAccepted("an output names a value that is not released")

@@ -129,7 +129,7 @@ def plan_of(shape: Shape) -> Plan:
     measurement = Measurement(
         shape.scans, shape.relation, UNIT, shape.keys, shape.groups_per_unit_max, moments
     )
-    post = PostProcess(tuple(map(Output, outputs)), None, (), None, 0)
+    post = PostProcess(None, tuple(map(Output, outputs)), None, (), None, 0)
     return Plan(
         1,
         "clinic",
