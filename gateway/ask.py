@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import rfc8785
 
+from gateway.parameters import written_parameters
+from sandbox.compiler.parameters import Parameters
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What an operator sent.
 
     `operator` is the party that asks: the ledger knows parties, so that a second credential is no second allowance.
+    The values of `parameters` are as secret as the text: neither is written anywhere, only the digest of both is kept.
     `epsilon` and `rho` are as written; which of them must be there depends on the dataset's accountant.
     """
 
@@ -21,6 +25,7 @@ class Ask:
     purpose: str
     epsilon: str | None
     rho: str | None
+    parameters: Parameters
 
     @property
     def digest(self) -> str:
@@ -34,5 +39,6 @@ class Ask:
             "purpose": self.purpose,
             "epsilon": self.epsilon,
             "rho": self.rho,
+            "parameters": written_parameters(self.parameters),
         }
         return "sha256:" + hashlib.sha256(rfc8785.dumps(sent)).hexdigest()

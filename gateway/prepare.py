@@ -70,7 +70,7 @@ def prepare(node: Node, ask: Ask) -> Prepared:
     loss = read_loss(dataset.family.accountant, ask.epsilon, ask.rho)
     now = node.clock()
     asker = Asker(ask.operator, ask.purpose, now, suspended=is_held(known, ask.dataset))
-    planned = client.plan(Question(ask.sql, policy, served.catalogue, asker, loss))
+    planned = client.plan(Question(ask.sql, policy, served.catalogue, asker, loss, ask.parameters))
     refuse_suspended(node, ask.operator, dataset.family.id, policy)
     diagnosis = node.rehearsals.rehearse(planned, policy)
     purpose = policy.purpose(ask.purpose)

@@ -4,8 +4,31 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from policies.terms import TypeKind
+
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 LossText = Annotated[str, Field(min_length=1, max_length=40)]
+
+
+_VALUE: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["string", "number", "boolean", "null"]},
+        {
+            "type": "object",
+            "required": ["type", "value"],
+            "properties": {
+                "type": {"enum": [kind.value for kind in TypeKind]},
+                "value": {"type": ["string", "number", "boolean", "null"]},
+            },
+        },
+    ]
+}
+_PARAMETERS: dict[str, Any] = {
+    "anyOf": [
+        {"type": "array", "items": _VALUE},
+        {"type": "object", "additionalProperties": _VALUE},
+    ]
+}
 
 
 class Strict(BaseModel):
@@ -22,6 +45,11 @@ class QueryBody(Strict):
     purpose: Name = Field(description="a purpose that the policy grants")
     epsilon: LossText | None = Field(default=None, description='privacy loss to spend, e.g. "0.5"')
     rho: LossText | None = Field(default=None, description="privacy loss under zCDP")
+    parameters: Any = Field(
+        default=None,
+        description="values of `?` and `$1` as a list, of `$name` as an object; numbers are read exactly",
+        json_schema_extra=_PARAMETERS,
+    )
 
 
 class DocumentBody(Strict):

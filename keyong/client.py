@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from keyong.answer import Answer, Check, read_answer, read_check
+from keyong.parameters import Parameters, write
 from keyong.refused import NotReached, Refused, RunFailed
 
 # The largest size class answers after a minute; twice that covers waiting for a place.
@@ -43,7 +44,7 @@ class Client:
             trust_env=False,
         )
 
-    def check(
+    def check(  # noqa: PLR0913  (the fields of the request, all by name)
         self,
         dataset: str,
         sql: str,
@@ -51,9 +52,14 @@ class Client:
         purpose: str,
         epsilon: Loss | None = None,
         rho: Loss | None = None,
+        parameters: Parameters | None = None,
     ) -> Check:
-        """Ask what a question would cost and how exact its answer would be. Spends nothing, touches no data."""
+        """Ask what a question would cost and how exact its answer would be. Spends nothing, touches no data.
+
+        `parameters` are the values of `?` or `$1` as a list, of `$name` as a dictionary.
+        """
         body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
+        body |= _beside(parameters)
         return read_check(self.send("POST", "/v1/queries:check", body))
 
     def query(  # noqa: PLR0913  (the fields of the request, all by name)
@@ -64,6 +70,7 @@ class Client:
         purpose: str,
         epsilon: Loss | None = None,
         rho: Loss | None = None,
+        parameters: Parameters | None = None,
         key: str | None = None,
     ) -> Answer:
         """Ask, wait for the answer, and ask again under the same key if the connection breaks.
@@ -71,6 +78,7 @@ class Client:
         `key` names this question for ever: give your own to find the answer again after a crash of your program.
         """
         body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
+        body |= _beside(parameters)
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
@@ -180,8 +188,8 @@ class Client:
 
 def _question(
     dataset: str, sql: str, purpose: str, losses: Mapping[str, Loss | None]
-) -> dict[str, str]:
-    body = {"dataset": dataset, "sql": sql, "purpose": purpose}
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"dataset": dataset, "sql": sql, "purpose": purpose}
     # `str` of a Decimal may have an exponent, which the node does not read.
     stated = {
         k: format(v, "f") if isinstance(v, Decimal) else str(v)
@@ -189,6 +197,10 @@ def _question(
         if v is not None
     }
     return body | stated
+
+
+def _beside(parameters: Parameters | None) -> dict[str, Any]:
+    return {} if parameters is None else {"parameters": write(parameters)}
 
 
 def _read(response: httpx.Response) -> Any:

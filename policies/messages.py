@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from policies.message import Message
+from policies.messages_of_asking import ASKING
 from policies.messages_of_documents import DOCUMENTS
 from policies.messages_of_ingest import INGEST
 
@@ -336,5 +337,5 @@ _DOOR = {
 }
 
 MESSAGES: Mapping[str, Message] = MappingProxyType(
-    {**_SQL, **_NAMES, **_GRANTS, **_BOUNDS, **_LOSS, **_DOOR, **DOCUMENTS, **INGEST}
+    {**_SQL, **ASKING, **_NAMES, **_GRANTS, **_BOUNDS, **_LOSS, **_DOOR, **DOCUMENTS, **INGEST}
 )

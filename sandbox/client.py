@@ -16,6 +16,7 @@ from sandbox import wire
 from sandbox.boundary import Diagnosis, DiagnosisCode, Failure, Plan, Release
 from sandbox.compiler.bound import bound
 from sandbox.compiler.check import Asker, check
+from sandbox.compiler.parameters import NO_PARAMETERS, Parameters
 from sandbox.compiler.parse import parse
 from sandbox.compiler.plan import plan as make_plan
 from sandbox.compiler.resolve import resolve
@@ -40,6 +41,7 @@ class Question:
     catalogue: Catalogue
     asker: Asker
     loss: PrivacyLoss
+    parameters: Parameters = NO_PARAMETERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def plan(question: Question) -> Planned:
 
     Refuses: with the first thing that stands against it; no budget has been touched and no data read.
     """
-    resolved = resolve(parse(question.sql), question.catalogue)
+    resolved = resolve(parse(question.sql, question.parameters), question.catalogue)
     permitted = check(resolved, question.policy, question.catalogue, question.asker)
     bounded = bound(permitted)
     made = make_plan(bounded, question.loss)

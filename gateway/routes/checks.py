@@ -7,12 +7,13 @@ from fastapi import APIRouter
 from gateway.accounts import Load
 from gateway.amounts import account_text
 from gateway.caller import AnyNode, OperatorClient
+from gateway.exact_json import ExactRoute
 from gateway.node import Node
 from gateway.prepare import prepare, shortest, stored_answer
 from gateway.routes.queries import ask_of
 from gateway.schemas import QueryBody
 
-router = APIRouter(prefix="/v1", tags=["query"])
+router = APIRouter(prefix="/v1", tags=["query"], route_class=ExactRoute)
 
 
 @router.post("/queries:check")

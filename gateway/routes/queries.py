@@ -9,13 +9,15 @@ from fastapi import APIRouter, Header, Request, Response
 from gateway.answer import Answer
 from gateway.ask import Ask
 from gateway.caller import AnyNode, OperatorClient
+from gateway.exact_json import ExactRoute
 from gateway.identity.clients import Client
 from gateway.node import Node
 from gateway.operation import ask_question, told
+from gateway.parameters import read_parameters
 from gateway.schemas import Problem, QueryAnswer, QueryBody
 from policies.refusals import Refused, Stage
 
-router = APIRouter(prefix="/v1/queries", tags=["query"])
+router = APIRouter(prefix="/v1/queries", tags=["query"], route_class=ExactRoute)
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
@@ -84,6 +86,7 @@ def ask_of(body: QueryBody, client: Client) -> Ask:
         purpose=body.purpose,
         epsilon=body.epsilon,
         rho=body.rho,
+        parameters=read_parameters(body.parameters),
     )
 
 

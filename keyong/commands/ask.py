@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from keyong import parameters
 from keyong.answer import Answer, Check
 from keyong.commands.credentials import add_flags, client_from
 from keyong.commands.exits import Exit, Stop
@@ -25,12 +26,36 @@ def add(commands: Any) -> None:
         loss = parser.add_mutually_exclusive_group(required=True)
         loss.add_argument("--epsilon", metavar="LOSS", help="privacy loss to spend, as 0.5")
         loss.add_argument("--rho", metavar="LOSS", help="the same for datasets under zCDP")
+        _add_parameters(parser)
         parser.add_argument("--json", action="store_true", help="print the node's JSON")
         add_flags(parser)
     query.add_argument("--key", help="Idempotency-Key; the same key finds the same answer again")
     query.add_argument("--receipt-to", type=Path, metavar="FILE", help="keep the receipt there")
     check.set_defaults(run=run_check)
     query.set_defaults(run=run_query)
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    values = parser.add_mutually_exclusive_group()
+    values.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value of `$NAME`; NAME:DATE=VALUE states a type, VALUE alone is for `?`; may be repeated",
+    )
+    values.add_argument(
+        "--params-file", type=Path, metavar="FILE", help="the values as one JSON list or object"
+    )
+
+
+def _parameters(arguments: argparse.Namespace) -> Any:
+    try:
+        if arguments.params_file is not None:
+            return parameters.from_text(_text_of(str(arguments.params_file)))
+        return parameters.from_flags(arguments.param) or None
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"parameters: {error}") from None
 
 
 def run_check(arguments: argparse.Namespace) -> Exit:
@@ -42,6 +67,7 @@ def run_check(arguments: argparse.Namespace) -> Exit:
             purpose=arguments.purpose,
             epsilon=arguments.epsilon,
             rho=arguments.rho,
+            parameters=_parameters(arguments),
         )
     print(_json(verdict.body) if arguments.json else shown_check(verdict))
     return Exit.OK
@@ -56,6 +82,7 @@ def run_query(arguments: argparse.Namespace) -> Exit:
             purpose=arguments.purpose,
             epsilon=arguments.epsilon,
             rho=arguments.rho,
+            parameters=_parameters(arguments),
             key=arguments.key,
         )
         if arguments.receipt_to is not None:
@@ -116,14 +143,16 @@ def shown_answer(answer: Answer) -> str:
 def _sql(text: str) -> str:
     if text == "-":
         return sys.stdin.read()
-    if not text.startswith("@"):
-        return text
+    return _text_of(text[1:]) if text.startswith("@") else text
+
+
+def _text_of(path: str) -> str:
     try:
-        return Path(text[1:]).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise Stop(Exit.USAGE, f"`{text[1:]}` cannot be read: {error.strerror}") from None
+        raise Stop(Exit.USAGE, f"`{path}` cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Stop(Exit.USAGE, f"`{text[1:]}` is not UTF-8 text") from None
+        raise Stop(Exit.USAGE, f"`{path}` is not UTF-8 text") from None
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import TokenType, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token
 
 from policies.refusals import Position, Refused, Stage
 from sandbox.compiler.nodes import ALLOWED, ANONYMOUS
+from sandbox.compiler.parameters import NO_PARAMETERS, Parameters, fill, refuse_names
 from sandbox.compiler.places import position, quoted
 
 BYTES_MAX = 64 * 1024
@@ -35,15 +38,18 @@ class ParsedQuery:
     tree: exp.Select
 
 
-def parse(text: str) -> ParsedQuery:
-    """Read one SELECT.
+def parse(text: str, parameters: Parameters = NO_PARAMETERS) -> ParsedQuery:
+    """Read one SELECT, with the values of its parameters in their places.
 
     Refuses: anything over the limits, anything but one SELECT, and every node or clause that is not on the allow-list.
     """
     _check_text(text)
-    _check_tokens(text)
+    written = _tokens(text)
+    _check_tokens(written)
+    tokens = fill(written, text, parameters)
+    _check_tokens(tokens)
     try:
-        statements = sqlglot.parse(text, read="duckdb")
+        statements = Dialect.get_or_raise("duckdb").parser().parse(tokens, text)
     except ParseError as error:
         raise _syntax_refusal(error) from None
     except Exception:
@@ -57,6 +63,7 @@ def parse(text: str) -> ParsedQuery:
         raise Refused(
             "sql_not_a_select", Stage.PARSE, at=Position(1, 1), what=_statement_name(tree)
         )
+    refuse_names(tree, written, tokens, text)
     _check_nodes(tree, text)
     return ParsedQuery(text, tree)
 
@@ -74,11 +81,14 @@ def _check_text(text: str) -> None:
             raise Refused("sql_not_text", Stage.PARSE)
 
 
-def _check_tokens(text: str) -> None:
+def _tokens(text: str) -> list[Token]:
     try:
-        tokens = sqlglot.tokenize(text, read="duckdb")
+        return sqlglot.tokenize(text, read="duckdb")
     except (TokenError, ValueError):
         raise Refused("sql_syntax", Stage.PARSE, near="an unfinished string or comment") from None
+
+
+def _check_tokens(tokens: list[Token]) -> None:
     if len(tokens) > TOKENS_MAX:
         raise Refused("sql_too_complex", Stage.PARSE, what="tokens", limit=TOKENS_MAX)
     depth = prefixes = 0
@@ -176,8 +186,8 @@ _FEATURES: dict[type[exp.Expr], str] = {
     exp.With: "WITH",
     exp.Union: "UNION",
     exp.Window: "a window function",
-    exp.Parameter: "a parameter",
-    exp.Placeholder: "a parameter",
+    exp.Parameter: "a session variable",
+    exp.Placeholder: "a parameter without a name",
     exp.Values: "VALUES",
     exp.Lateral: "LATERAL",
     exp.Dot: "a nested field",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from policies import messages
 from policies.message import Message
 from policies.messages import MESSAGES
+from policies.messages_of_asking import ASKING
 from policies.messages_of_documents import DOCUMENTS
 from policies.messages_of_ingest import INGEST
 from tests.tidy import tree
@@ -29,6 +30,7 @@ TITLES = {
     "_BOUNDS": "Bounding what one unit can change",
     "_LOSS": "Spending privacy loss",
     "_DOOR": "At the door",
+    "_ASKING": "Reading what is sent beside the query",
     "_DOCUMENTS": "Documents a holder writes",
     "_INGEST": "Bringing files in",
 }
@@ -41,6 +43,7 @@ def groups() -> Mapping[str, Mapping[str, Message]]:
         for name, group in vars(messages).items()
         if name.startswith("_") and isinstance(group, dict) and not name.startswith("__")
     }
+    found[TITLES["_ASKING"]] = ASKING
     found[TITLES["_DOCUMENTS"]] = DOCUMENTS
     found[TITLES["_INGEST"]] = INGEST
     named = {code for group in found.values() for code in group}

@@ -48,7 +48,7 @@ def refused(sql: str, **how: object) -> Refused:
         ("SELECT count(*) FROM read_csv('/etc/passwd')", "sql_function_refused"),
         ("SELECT sum(random()) FROM persons", "sql_function_refused"),
         ("SELECT sum(error('x')) FROM persons", "sql_function_refused"),
-        ("SELECT count(*) FROM persons WHERE region = ?", "sql_feature_refused"),
+        ("SELECT count(*) FROM persons WHERE region = ?", "parameter_missing"),
     ],
 )
 def test_what_is_not_one_known_select_is_refused(sql, code):
