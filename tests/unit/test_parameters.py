@@ -219,7 +219,7 @@ def test_a_guest_writes_what_the_node_reads() -> None:
     }
     for wrong in ([float("nan")], [Decimal("inf")], [b"x"], "text"):
         with pytest.raises(TypeError):
-            guest.write(wrong)  # type: ignore[arg-type]
+            guest.write(wrong)
 
 
 def test_flags_and_files_say_the_same() -> None:
