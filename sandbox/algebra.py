@@ -74,7 +74,19 @@ class AggregateRef:
     type: SqlType
 
 
-Expr = Column | Literal | Call | Exists | KeyRef | AggregateRef
+@dataclass(frozen=True, slots=True)
+class GroupingRef:
+    """Above the release: GROUPING(…). One bit for each group key, the last lowest: 1 where a row adds up over that key."""
+
+    keys: tuple[int, ...]
+
+    @property
+    def type(self) -> SqlType:
+        """A whole number."""
+        return SqlType(TypeKind.BIGINT)
+
+
+Expr = Column | Literal | Call | Exists | KeyRef | AggregateRef | GroupingRef
 
 
 @dataclass(frozen=True, slots=True)

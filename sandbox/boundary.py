@@ -24,6 +24,10 @@ TOTAL_MAX = (
     2**62
 )  # totals are clamped here before the noise, so i64 noise cannot saturate unnoticed
 KEYS_MAX = 20_000  # declared groups in one release: bounds the time noise takes
+SETS_MAX = 64  # grouping sets in one release: CUBE of six keys
+SET_KEYS_MAX = (
+    10  # keys that several grouping sets are made of: bounds the time their reconciliation takes
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,8 @@ class PostProcess:
     """What happens to noisy values only, and is therefore free (Dwork and Roth 2014, Proposition 2.1).
 
     Without a `relation` the rows are the released ones; with one they are its rows, and `having` is a filter inside it.
+    `sets` are the grouping sets the released rows are of, in their order and with repeats: indices into
+    `Measurement.sets`. Without any there is one set of all keys.
     """
 
     relation: Relation | None
@@ -158,13 +164,27 @@ class PostProcess:
     order: tuple[SortTerm, ...]
     limit: int | None
     offset: int
+    sets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingSet:
+    """The group keys of one grouping set, in ascending order, and what is measured over their groups.
+
+    `moments[j]` is the index of the moment that measures the j-th moment of the first set over the groups of this one;
+    None where it is not measured and follows from finer sets.
+    """
+
+    keys: tuple[int, ...]
+    moments: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """The part of a plan that fixes the distribution of its noisy cells.
 
-    `unit` is the unit column of the relation; each privacy unit counts in at most `groups_per_unit_max` groups.
+    `unit` is the unit column of the relation; each privacy unit counts in at most `groups_per_unit_max` groups, which are
+    the combinations of all keys, also where `sets` are coarser. Without `sets` there is one, of all keys and moments.
     """
 
     scans: tuple[TableScan, ...]
@@ -173,6 +193,7 @@ class Measurement:
     keys: tuple[GroupKey, ...]
     groups_per_unit_max: int
     moments: tuple[Moment, ...]
+    sets: tuple[GroupingSet, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
             moments=tuple(
                 _moment(m, share) for m, share in zip(bounded.moments, shares, strict=True)
             ),
+            sets=(),
         ),
         aggregates=bounded.aggregates,
         post=PostProcess(
@@ -53,6 +54,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
             order=query.order,
             limit=query.limit,
             offset=query.offset,
+            sets=(),
         ),
         loss=loss,
     )

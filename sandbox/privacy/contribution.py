@@ -56,3 +56,34 @@ def sensitivity(partial_lower: int, partial_upper: int, groups_max: int) -> Sens
     if found.l1 > TOTAL_MAX:
         raise ValueError("sensitivity must stay within the largest total")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where one unit's kept groups may lie in one grouping set.
+
+    `kept` groups of all keys at most, of which at most `together` fall into one group of the set; `groups` of the set at most.
+    """
+
+    kept: int
+    together: int
+    groups: int
+
+
+def set_sensitivity(
+    kind: MomentKind, partial_lower: int, partial_upper: int, reach: Reach
+) -> Sensitivity:
+    """Return how far one unit moves the vector over the groups of a grouping set.
+
+    A sum adds up the unit's kept partials; a presence is 1 in each group of the set that one of them falls into.
+    Reason: docs/proofs/grouping_sets.md, theorem 1. Refuses as `sensitivity` does, and a reach below 1 (ValueError).
+    """
+    if min(reach.kept, reach.together, reach.groups) < 1:
+        raise ValueError("a unit reaches at least one group")
+    if kind is MomentKind.PRESENCE:
+        return sensitivity(partial_lower, partial_upper, min(reach.kept, reach.groups))
+    finest = sensitivity(partial_lower, partial_upper, reach.kept)
+    most = max(1, -partial_lower, partial_upper)
+    together = min(reach.together, reach.kept)
+    full, rest = divmod(reach.kept, together)
+    return Sensitivity(finest.l1, (full * together**2 + rest**2) * most**2)

@@ -24,7 +24,9 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import composition, contribution, measurements
 from sandbox.privacy.aggregates import AGGREGATES
+from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.accept_post import check_post
+from sandbox.worker.accept_sets import check_sets, sensitivities
 from sandbox.worker.steps import fits
 from sandbox.worker.unit_flow import check_unit_flow
 
@@ -93,12 +95,13 @@ def check_claims(plan: Plan) -> None:
         raise NotAccepted("the plan has another format")
     if plan.accountant is not plan.loss.accountant:
         raise NotAccepted("the plan and its loss name two accountants")
+    check_sets(plan.measurement, plan.post)
     _check_measurement(plan.measurement, plan.accountant)
     spent = composition.total(tuple(moment.loss for moment in plan.measurement.moments))
     if spent.primary > plan.loss.primary or spent.delta > plan.loss.delta:
         raise NotAccepted("the moments cost more than the plan says")
     for aggregate in plan.aggregates:
-        _check_aggregate(aggregate, plan.measurement.moments)
+        _check_aggregate(aggregate, finest_moments(plan.measurement))
     check_post(plan)
 
 
@@ -133,8 +136,8 @@ def _check_measurement(measurement: Measurement, accountant: Accountant) -> None
         _check_key(key)
     if not measurement.moments:
         raise NotAccepted("a plan measures something")
-    for moment in measurement.moments:
-        _check_moment(moment, measurement.groups_per_unit_max, accountant)
+    for moment, moved in zip(measurement.moments, sensitivities(measurement), strict=True):
+        _check_moment(moment, moved, accountant)
 
 
 def _check_key(key: GroupKey) -> None:
@@ -146,14 +149,13 @@ def _check_key(key: GroupKey) -> None:
             raise NotAccepted("a key has a domain for each column it reads")
 
 
-def _check_moment(moment: Moment, groups_max: int, accountant: Accountant) -> None:
+def _check_moment(moment: Moment, moved: contribution.Sensitivity, accountant: Accountant) -> None:
     if not fits(moment.value.type, moment):
         raise NotAccepted("a moment of this type has no such steps")
     rows = _rows_per_group(moment)
     derived = contribution.bound_partials(moment.kind, moment.row_lower, moment.row_upper, rows)
     if derived != (moment.partial_lower, moment.partial_upper):
         raise NotAccepted("the partial bounds are no whole number of rows")
-    moved = contribution.sensitivity(*derived, groups_max)
     if (moved.l1, moved.l2_squared) != (moment.sensitivity_l1, moment.sensitivity_l2_squared):
         raise NotAccepted("the sensitivity is not the one that follows")
     scale = measurements.calibrate(accountant, moved.l1, moved.l2_squared, moment.loss)

@@ -16,6 +16,7 @@ from sandbox.algebra import (
     Expr,
     Filter,
     Group,
+    GroupingRef,
     Join,
     JoinType,
     KeyRef,
@@ -30,6 +31,8 @@ from sandbox.algebra import (
 from sandbox.boundary import UNIT_COLUMN, Plan
 from sandbox.worker.layer_types import aggregation_type, window_type
 from sandbox.worker.sql_types import BOOLEAN, NotRenderable
+
+GROUPING_BITS_MAX = 32
 
 Visible = frozenset[Expr]  # the columns, keys and aggregates an expression may name
 
@@ -62,7 +65,8 @@ class _Checker:
     def __init__(self, plan: Plan) -> None:
         keys = [KeyRef(i, key.expr.type) for i, key in enumerate(plan.measurement.keys)]
         aggregates = [AggregateRef(i, found.type) for i, found in enumerate(plan.aggregates)]
-        self.cells: Visible = frozenset([*keys, *aggregates])
+        bits = [GroupingRef((i,)) for i in range(len(keys))] if plan.measurement.sets else []
+        self.cells: Visible = frozenset([*keys, *aggregates, *bits])
         self._ids: set[int] = set()
 
     def read(self, expr: Expr, visible: Visible) -> None:
@@ -71,8 +75,16 @@ class _Checker:
             # INVARIANT: above the noise nothing can name a row. Without this line, post-processing would not be free.
             if isinstance(node, Column | KeyRef | AggregateRef) and node not in visible:
                 raise NotReleased("above the release stand released values only")
+            if isinstance(node, GroupingRef):
+                self._grouping(node, visible)
             if isinstance(node, Exists):
                 raise NotReleased("above the release a relation stands in no expression")
+
+    def _grouping(self, node: GroupingRef, visible: Visible) -> None:
+        if not 1 <= len(node.keys) <= GROUPING_BITS_MAX:
+            raise NotReleased("GROUPING has a bit for each of its keys, and few of them")
+        if any(GroupingRef((key,)) not in visible for key in node.keys):
+            raise NotReleased("GROUPING is of the keys of released rows in several sets")
 
     def condition(self, expr: Expr, visible: Visible) -> None:
         """Check a truth value."""

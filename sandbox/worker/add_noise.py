@@ -15,10 +15,14 @@ from sandbox.worker.execute import ExactAggregates
 
 @dataclass(frozen=True, slots=True)
 class NoisyAggregates:
-    """Noisy totals, one vector per moment, aligned with `keys`. Everything computed from them alone is free."""
+    """Noisy totals, one vector per moment, aligned with `keys`. Everything computed from them alone is free.
+
+    With grouping sets keys and vectors go set after set, as in `ExactAggregates`; `sizes` are public.
+    """
 
     keys: tuple[tuple[Scalar, ...], ...]
     moments: tuple[tuple[int, ...], ...]
+    sizes: tuple[int, ...] = ()
 
 
 def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregates:
@@ -40,4 +44,5 @@ def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregat
             measurements.draw(claim.loss.accountant, claim.scale, totals)
             for claim, totals in zip(claims, exact.moments, strict=True)
         ),
+        exact.sizes,
     )

@@ -8,16 +8,18 @@ Not promised  A time that is independent of the data: the release instant is fix
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import duckdb
 
 from policies.terms import Scalar
 from sandbox.boundary import KEYS_MAX, TOTAL_MAX, Measurement, Moment, MomentKind
+from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
 from sandbox.worker.render import render_relation, row_reference
 from sandbox.worker.scalars import scalars
+from sandbox.worker.set_totals import rows_of_sets, set_totals
 from sandbox.worker.sql_types import listed, name_of
 from sandbox.worker.steps import row_steps
 
@@ -27,10 +29,15 @@ _KEPT_GROUPS = b"keyong kept groups v1\0"  # the same family secret ranks rows a
 
 @dataclass(frozen=True, slots=True)
 class ExactAggregates:
-    """What nobody may see: exact totals, one vector per moment, aligned with `keys`. No wire format knows this type."""
+    """What nobody may see: exact totals, one vector per moment, aligned with `keys`. No wire format knows this type.
+
+    With grouping sets the keys go set after set, and a moment's vector is as long as its set; `sizes` says how many values
+    each key has.
+    """
 
     keys: tuple[tuple[Scalar, ...], ...]
     moments: tuple[tuple[int, ...], ...]
+    sizes: tuple[int, ...] = ()
 
 
 def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> ExactAggregates:
@@ -41,15 +48,20 @@ def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> 
     """
     domains = declared_keys(measurement.keys, connection)
     keys = tuple(groups_of(domains))
+    sizes = tuple(len(domain.values) for domain in domains)
     if not keys:
-        return ExactAggregates((), tuple(() for _ in measurement.moments))
+        return ExactAggregates((), tuple(() for _ in measurement.moments), sizes)
     _load_keys(domains, connection)
-    _make_partials(measurement, domains, connection)
+    finest = replace(measurement, moments=finest_moments(measurement))
+    _make_partials(finest, domains, connection)
     kept = "_ky_partials"
     if len(keys) > measurement.groups_per_unit_max:
         _choose_groups(measurement, connection)
         kept += " LEFT JOIN _ky_chosen USING (u) WHERE chosen IS NULL OR list_contains(chosen, g)"
-    return ExactAggregates(keys, _totals(measurement, kept, len(keys), connection))
+    if measurement.sets:
+        rows = rows_of_sets(measurement, domains)
+        return ExactAggregates(rows, set_totals(measurement, kept, sizes, connection), sizes)
+    return ExactAggregates(keys, _totals(measurement, kept, len(keys), connection), sizes)
 
 
 def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,9 +18,10 @@ import duckdb
 
 from policies.terms import AggregateName, Scalar
 from sandbox.algebra import AggregateRef, Expr
-from sandbox.boundary import Moment, NoisyAggregate, Plan
-from sandbox.privacy import accuracy, measurements
+from sandbox.boundary import NoisyAggregate, Plan
 from sandbox.privacy.aggregates.sum import step_value
+from sandbox.privacy.grouping import finest_moments
+from sandbox.privacy.spread import ErrorLaw
 from sandbox.worker.released import (
     I64_MAX,
     finish,
@@ -49,27 +50,35 @@ class ErrorBar:
 NO_ERROR = ErrorBar(None, None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The rows of the answer, and for each grouping set the error law of each moment's cells."""
+
+    groups: tuple[int, ...]
+    laws: tuple[tuple[ErrorLaw, ...], ...]
+
+
 def exact_bars(
-    plan: Plan, expr: Expr, groups: tuple[int, ...], connection: duckdb.DuckDBPyConnection
+    plan: Plan, expr: Expr, shown: Shown, connection: duckdb.DuckDBPyConnection
 ) -> Mapping[int, ErrorBar]:
     """Return the error bars of a bare COUNT or SUM: the totals moved by the half-width, finished the same way."""
     assert_bare(expr)
     index = expr.index  # type: ignore[union-attr]
     moment = plan.aggregates[index].moments[0]
-    claim = plan.measurement.moments[moment]
-    deviation = _deviation(claim) * step_value(steps_of(plan, index))
+    step = step_value(steps_of(plan, index))
+    deviations = [laws[moment].deviation * step for laws in shown.laws]
     rendering = scalars(released_reference, {})
     ends = []
     for sign in ("-", "+"):
         # A total near the end of i64 stays there, as OpenDP's own saturation does.
-        moved = f"least(greatest(CAST(m{moment} AS HUGEINT) {sign} {_half_width(claim)}, -{I64_MAX}), {I64_MAX})"
+        moved = f"least(greatest(CAST(m{moment} AS HUGEINT) {sign} {_half_widths(shown, moment)}, -{I64_MAX}), {I64_MAX})"
         cells = f"(SELECT * REPLACE (CAST({moved} AS BIGINT) AS m{moment}) FROM _ky_cells)"  # noqa: S608
-        ends.append(f"(SELECT g, {finish(plan, index, rendering)} AS x FROM {cells})")  # noqa: S608
+        ends.append(f"(SELECT g, s, {finish(plan, index, rendering)} AS x FROM {cells})")  # noqa: S608
     found = connection.execute(
-        f"SELECT g, low.x, high.x FROM {ends[0]} AS low JOIN {ends[1]} AS high USING (g)",  # noqa: S608
+        f"SELECT g, low.s, low.x, high.x FROM {ends[0]} AS low JOIN {ends[1]} AS high USING (g)",  # noqa: S608
         rendering.parameters,
     ).fetchall()
-    return {group: ErrorBar(deviation, lower, upper) for group, lower, upper in found}
+    return {group: ErrorBar(deviations[s], lower, upper) for group, s, lower, upper in found}
 
 
 def assert_bare(expr: Expr) -> None:
@@ -79,18 +88,18 @@ def assert_bare(expr: Expr) -> None:
 
 
 def simulated_bars(
-    plan: Plan, expr: Expr, groups: tuple[int, ...], connection: duckdb.DuckDBPyConnection
+    plan: Plan, expr: Expr, shown: Shown, connection: duckdb.DuckDBPyConnection
 ) -> Mapping[int, ErrorBar]:
     """Return the error bars of any numeric expression, from points spread evenly over the noise law."""
-    _load_draws(plan, connection)
+    _load_draws(shown, connection)
     rendering = scalars(released_reference, {})
     moved = ", ".join(
         # The truth is the noisy total minus its noise, and the noise is symmetric.
         f"CAST(least(greatest(CAST(m{i} AS HUGEINT) - z{i}, -{I64_MAX}), {I64_MAX}) AS BIGINT) AS m{i}"
-        for i in range(len(plan.measurement.moments))
+        for i in range(len(finest_moments(plan.measurement)))
     )
     cells = (
-        f"(SELECT * REPLACE ({moved}) FROM _ky_cells CROSS JOIN _ky_draws"  # noqa: S608
+        f"(SELECT * REPLACE ({moved}) FROM _ky_cells JOIN _ky_draws USING (s)"  # noqa: S608
         " WHERE g IN (SELECT unnest(CAST($groups AS INTEGER[]))))"
     )
     values = select_released(plan, rendering, f"g, {rendering.render(expr)} AS x", "", cells)
@@ -100,48 +109,43 @@ def simulated_bars(
         " WHERE x IS NOT NULL AND isfinite(CAST(x AS DOUBLE)) GROUP BY g"
     )
     bars: dict[int, ErrorBar] = {}
-    for start in range(0, len(groups), _GROUPS_AT_ONCE):
-        chunk = list(groups[start : start + _GROUPS_AT_ONCE])
+    for start in range(0, len(shown.groups), _GROUPS_AT_ONCE):
+        chunk = list(shown.groups[start : start + _GROUPS_AT_ONCE])
         found = connection.execute(query, {**rendering.parameters, "groups": chunk}).fetchall()
         for group, count, deviation, lower, upper in found:
             if count == DRAWS:
                 bars[group] = ErrorBar(_finite(deviation), lower, upper)
-    return _with_average(plan, expr, bars, connection)
+    return {**bars, **_unsure_averages(plan, expr, shown, connection)}
 
 
-def _with_average(
-    plan: Plan,
-    expr: Expr,
-    bars: dict[int, ErrorBar],
-    connection: duckdb.DuckDBPyConnection,
+def _unsure_averages(
+    plan: Plan, expr: Expr, shown: Shown, connection: duckdb.DuckDBPyConnection
 ) -> Mapping[int, ErrorBar]:
-    """Replace the bars of a bare AVG whose count may be 0: there the ratio says nothing, the declaration does."""
+    """Return the bars of a bare AVG whose count may be 0: there the ratio says nothing, the declaration does."""
     if not isinstance(expr, AggregateRef):
-        return bars
+        return {}
     aggregate: NoisyAggregate = plan.aggregates[expr.index]
     if aggregate.name is not AggregateName.AVG:
-        return bars
+        return {}
     count = aggregate.moments[1]
     step = step_value(steps_of(plan, expr.index))
     lower, upper = aggregate.value_lower * step, aggregate.value_upper * step
-    least = _half_width(plan.measurement.moments[count])
+    least = _half_widths(shown, count)
     unsure = connection.execute(f"SELECT g FROM _ky_cells WHERE m{count} <= {least}").fetchall()  # noqa: S608
-    return bars | {group: ErrorBar(None, lower, upper) for (group,) in unsure}
+    return {group: ErrorBar(None, lower, upper) for (group,) in unsure}
 
 
-def _load_draws(plan: Plan, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the table of noise points, one column per moment. rows: (z0, z1, …)"""
-    claims = plan.measurement.moments
-    points = _even_points(len(claims))
+def _load_draws(shown: Shown, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of error points, one column per moment. rows: (grouping set, z0, z1, …)"""
+    moments = len(shown.laws[0]) if shown.laws else 0
+    points = _even_points(max(1, moments))
     lists: dict[str, list[Scalar]] = {
-        f"z{index}": [
-            accuracy.quantile(
-                measurements.mechanism(claim.loss.accountant), claim.scale, point[index]
-            )
-            for point in points
-        ]
-        for index, claim in enumerate(claims)
+        "s": [place for place in range(len(shown.laws)) for _ in points]
     }
+    for index in range(moments):
+        lists[f"z{index}"] = [
+            laws[index].quantile(point[index]) for laws in shown.laws for point in points
+        ]
     load_lists("_ky_draws", dict.fromkeys(lists, "BIGINT"), lists, connection)
 
 
@@ -160,12 +164,12 @@ def _even_points(dimensions: int) -> tuple[tuple[float, ...], ...]:
     )
 
 
-def _deviation(claim: Moment) -> float:
-    return accuracy.deviation(measurements.mechanism(claim.loss.accountant), claim.scale)
-
-
-def _half_width(claim: Moment) -> int:
-    return accuracy.half_width(measurements.mechanism(claim.loss.accountant), claim.scale, ALPHA)
+def _half_widths(shown: Shown, moment: int) -> str:
+    """Return the half-width of a moment's interval, as a function of the row's grouping set."""
+    widths = [laws[moment].half_width(ALPHA) for laws in shown.laws]
+    if len(widths) == 1:
+        return str(widths[0])
+    return f"CASE s {' '.join(f'WHEN {place} THEN {w}' for place, w in enumerate(widths))} END"
 
 
 def _finite(value: float | None) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import duckdb
 
 from policies.terms import AggregateName, Scalar
-from sandbox.algebra import AggregateRef, Expr, KeyRef, walk
+from sandbox.algebra import AggregateRef, Expr, GroupingRef, KeyRef, walk
 from sandbox.boundary import (
     Cell,
     ColumnRole,
@@ -25,11 +25,12 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import measurements
 from sandbox.worker.add_noise import NoisyAggregates
-from sandbox.worker.intervals import NO_ERROR, ErrorBar, exact_bars, simulated_bars
+from sandbox.worker.intervals import NO_ERROR, ErrorBar, Shown, exact_bars, simulated_bars
 from sandbox.worker.released import load_cells, select_released
 from sandbox.worker.render import released_reference
 from sandbox.worker.scalars import scalars
 from sandbox.worker.scalars.dates import within_years
+from sandbox.worker.set_cells import error_laws
 from sandbox.worker.sql_types import is_number
 
 _EXACT = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
@@ -48,8 +49,10 @@ def post_process(
     # rows: (group, value of each output), in the order of the answer
     rows = _select(plan, connection)
     groups = tuple(int(str(row[0])) for row in rows)
+    laws = error_laws(plan, noisy.sizes)
     bars = tuple(
-        _bars(index, column, plan, groups, connection) for index, column in enumerate(columns)
+        _bars(plan, output.expr, column, Shown(groups, laws), connection)
+        for output, column in zip(plan.post.outputs, columns, strict=True)
     )
     cells = tuple(
         tuple(
@@ -68,7 +71,7 @@ def _column(expr: Expr, aggregates: tuple[NoisyAggregate, ...]) -> ReleaseColumn
         if not is_number(expr.type):
             method = IntervalMethod.NONE
         return ReleaseColumn(expr.type, ColumnRole.NOISY, method)
-    keyed = any(isinstance(node, KeyRef) for node in nodes)
+    keyed = any(isinstance(node, KeyRef | GroupingRef) for node in nodes)
     role = ColumnRole.KEY if keyed else ColumnRole.CONSTANT
     return ReleaseColumn(expr.type, role, IntervalMethod.NONE)
 
@@ -100,16 +103,16 @@ def _select(plan: Plan, connection: duckdb.DuckDBPyConnection) -> list[tuple[Sca
 
 
 def _bars(
-    output: int,
-    column: ReleaseColumn,
     plan: Plan,
-    groups: tuple[int, ...],
+    expr: Expr,
+    column: ReleaseColumn,
+    shown: Shown,
     connection: duckdb.DuckDBPyConnection,
 ) -> Mapping[int, ErrorBar]:
     if column.interval is IntervalMethod.NONE:
         return {}
     bars = exact_bars if column.interval is IntervalMethod.EXACT_NOISE_LAW else simulated_bars
-    return bars(plan, plan.post.outputs[output].expr, groups, connection)
+    return bars(plan, expr, shown, connection)
 
 
 def _cell(value: Scalar, bar: ErrorBar) -> Cell:

@@ -8,19 +8,23 @@ from sandbox.boundary import Plan
 from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.scalars import Reference, Rendering
+from sandbox.worker.set_cells import I64_MAX as I64_MAX
+from sandbox.worker.set_cells import cells_of
 from sandbox.worker.sql_types import BIGINT, NotRenderable, listed, name_of
-
-I64_MAX = 2**63 - 1
 
 
 def load_cells(plan: Plan, noisy: NoisyAggregates, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the table of noisy totals. rows: (group, key…, total…)"""
-    lists: dict[str, list[Scalar]] = {"g": list(range(len(noisy.keys)))}
-    names = {"g": "INTEGER"}
-    for index, key in enumerate(plan.measurement.keys):
-        lists[f"k{index}"] = listed((group[index] for group in noisy.keys), key.expr.type)
+    """Make the table of noisy totals. rows: (row, grouping set, key…, rolled-up key…, total…)"""
+    cells = cells_of(plan, noisy)
+    lists: dict[str, list[Scalar]] = {"g": list(range(len(cells.sets))), "s": list(cells.sets)}
+    names = {"g": "INTEGER", "s": "INTEGER"}
+    for index, (key, values) in enumerate(zip(plan.measurement.keys, cells.keys, strict=True)):
+        lists[f"k{index}"] = listed(values, key.expr.type)
         names[f"k{index}"] = name_of(key.expr.type)
-    for index, totals in enumerate(noisy.moments):
+    for index, bits in enumerate(cells.rolled):
+        lists[f"r{index}"] = list(bits)
+        names[f"r{index}"] = "BIGINT"
+    for index, totals in enumerate(cells.moments):
         lists[f"m{index}"] = list(totals)
         names[f"m{index}"] = "BIGINT"
     load_lists("_ky_cells", names, lists, connection)

@@ -1,6 +1,6 @@
 """Relations and names as SQL text: declared names, quoted, and total conditions; nothing else of a plan becomes text."""
 
-from sandbox.algebra import Column, Filter, Join, KeyRef, Relation, Scan
+from sandbox.algebra import Column, Filter, GroupingRef, Join, KeyRef, Relation, Scan
 from sandbox.boundary import TableScan
 from sandbox.worker.scalars import Reference, Rendering
 from sandbox.worker.sql_types import NotRenderable
@@ -26,6 +26,10 @@ def released_reference(reference: Reference) -> str:
     """Return how a released row names its keys and noisy aggregates: there is no column of a table above the noise."""
     if isinstance(reference, Column):
         raise NotRenderable("above the release there are keys and noisy aggregates only")
+    if isinstance(reference, GroupingRef):
+        highest = len(reference.keys) - 1
+        bits = (f"r{key} * {1 << (highest - place)}" for place, key in enumerate(reference.keys))
+        return f"CAST({' + '.join(bits)} AS BIGINT)"
     return f"k{reference.index}" if isinstance(reference, KeyRef) else f"a{reference.index}"
 
 

@@ -14,6 +14,7 @@ from sandbox.algebra import (
     Column,
     Expr,
     Filter,
+    GroupingRef,
     Join,
     JoinType,
     KeyRef,
@@ -107,7 +108,7 @@ def _unite(blocks: list[set[int]], pair: tuple[int, int]) -> list[set[int]]:
 
 def _check_expr(expr: Expr, measurement: Measurement) -> None:
     for node in walk(expr):
-        if isinstance(node, KeyRef | AggregateRef):
+        if isinstance(node, KeyRef | AggregateRef | GroupingRef):
             raise NotPrivate("below the release there are no released values")
         # The unit code itself has no business in a value: it names a person and shifts with everyone's presence.
         if isinstance(node, Column) and not _is_declared(node, measurement):

@@ -28,7 +28,7 @@ from sandbox.boundary import (
 from sandbox.privacy import accuracy
 from sandbox.privacy.aggregates import Argument
 from sandbox.worker.add_noise import NoisyAggregates
-from sandbox.worker.intervals import DRAWS, exact_bars, simulated_bars
+from sandbox.worker.intervals import DRAWS, Shown, exact_bars, simulated_bars
 from sandbox.worker.post_process import post_process
 from tests.unit.worker_world import (
     BIGINT,
@@ -270,7 +270,7 @@ def test_a_ratio_over_a_count_that_may_be_0_claims_no_interval():
 
 def test_each_method_is_kept_to_what_it_can_do():
     with pytest.raises(ValueError), duckdb.connect() as connection:
-        exact_bars(PLAN, Call(Op.NEG, (ROWS,), BIGINT), (0,), connection)
+        exact_bars(PLAN, Call(Op.NEG, (ROWS,), BIGINT), Shown((0,), ()), connection)
     assert DRAWS == 400 and callable(simulated_bars)
 
 

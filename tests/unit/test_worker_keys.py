@@ -73,7 +73,7 @@ def test_nan_and_signed_zero_are_one_key_each():
     ]
     key = sourced(INCOME, INCOME, ListedValues((0.0, -0.0, float("nan"), 1.5)), True)
     found = run(Shape(keys=(key,), aggregates=(COUNT_ROWS,)), rows)
-    assert found == ExactAggregates(((0.0,), (1.5,), (None,)), ((2, 1, 1),))
+    assert found == ExactAggregates(((0.0,), (1.5,), (None,)), ((2, 1, 1),), (3,))
     assert str(found.keys[0][0]) == "0.0"
 
 

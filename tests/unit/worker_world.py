@@ -127,9 +127,9 @@ def plan_of(shape: Shape) -> Plan:
     outputs: list[Expr] = [KeyRef(i, key.expr.type) for i, key in enumerate(shape.keys)]
     outputs += [AggregateRef(i, found.type) for i, found in enumerate(aggregates)]
     measurement = Measurement(
-        shape.scans, shape.relation, UNIT, shape.keys, shape.groups_per_unit_max, moments
+        shape.scans, shape.relation, UNIT, shape.keys, shape.groups_per_unit_max, moments, ()
     )
-    post = PostProcess(None, tuple(map(Output, outputs)), None, (), None, 0)
+    post = PostProcess(None, tuple(map(Output, outputs)), None, (), None, 0, ())
     return Plan(
         1,
         "clinic",

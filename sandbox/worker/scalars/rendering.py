@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.terms import Scalar, SqlType
-from sandbox.algebra import AggregateRef, Call, Column, Exists, Expr, KeyRef, Literal, Op
+from sandbox.algebra import (
+    AggregateRef,
+    Call,
+    Column,
+    Exists,
+    Expr,
+    GroupingRef,
+    KeyRef,
+    Literal,
+    Op,
+)
 from sandbox.worker.sql_types import NotRenderable, is_number, meet, name_of
 
-Reference = Column | KeyRef | AggregateRef
+Reference = Column | KeyRef | AggregateRef | GroupingRef
 
 # Guards repeat their operand, so nesting them multiplies text: a plan beyond this is a bomb, not a question.
 TEXT_MAX = 512 * 1024

@@ -1,0 +1,98 @@
+"""Check a plan's grouping sets: which moment measures what, and how far one unit moves each of them.
+
+A captured compiler gains from a coarse set that claims the sensitivity of the finest one: all kept groups of a unit may fall
+into one coarse group, and the noise would be short by the root of their number. So every reach is derived here again.
+"""
+
+from dataclasses import replace
+
+from policies.terms import PrivacyLoss
+from sandbox.boundary import (
+    SET_KEYS_MAX,
+    SETS_MAX,
+    GroupingSet,
+    Measurement,
+    Moment,
+    MomentKind,
+    PostProcess,
+)
+from sandbox.privacy.contribution import Sensitivity, sensitivity, set_sensitivity
+from sandbox.privacy.grouping import reach_of
+
+
+class WrongSets(ValueError):
+    """The grouping sets do not say what each moment is, or cannot be answered from what is measured."""
+
+
+def check_sets(measurement: Measurement, post: PostProcess) -> None:
+    """Check keys and moments of every set, or raise WrongSets."""
+    sets = measurement.sets
+    if any(not 0 <= shown < max(1, len(sets)) for shown in post.sets) or len(post.sets) > SETS_MAX:
+        raise WrongSets("an answer shows sets of the plan, and few of them")
+    if not sets:
+        return
+    if not 2 <= len(sets) <= SETS_MAX or len(measurement.keys) > SET_KEYS_MAX:
+        raise WrongSets("there are several sets, and few of them; one alone has no name")
+    if len({each.keys for each in sets}) != len(sets):
+        raise WrongSets("a set is measured once")
+    known = set(range(len(measurement.keys)))
+    if {key for each in sets for key in each.keys} != known:
+        raise WrongSets("the sets together are of all keys")
+    if any(each.keys != tuple(sorted(set(each.keys))) for each in sets):
+        raise WrongSets("the keys of a set are in order, each once")
+    _check_moments(measurement)
+
+
+def sensitivities(measurement: Measurement) -> tuple[Sensitivity, ...]:
+    """Return how far one unit moves each moment, derived anew. `check_sets` has passed."""
+    if not measurement.sets:
+        return tuple(_over_all_keys(measurement, moment) for moment in measurement.moments)
+    found: dict[int, Sensitivity] = {}
+    for each in measurement.sets:
+        reach = reach_of(measurement.keys, measurement.groups_per_unit_max, each.keys)
+        for place in each.moments:
+            if place is not None:
+                moment = measurement.moments[place]
+                found[place] = set_sensitivity(
+                    moment.kind, moment.partial_lower, moment.partial_upper, reach
+                )
+    return tuple(found[place] for place in range(len(measurement.moments)))
+
+
+def _over_all_keys(measurement: Measurement, moment: Moment) -> Sensitivity:
+    return sensitivity(moment.partial_lower, moment.partial_upper, measurement.groups_per_unit_max)
+
+
+def _check_moments(measurement: Measurement) -> None:
+    first = measurement.sets[0].moments
+    if first != tuple(range(len(first))):
+        raise WrongSets("the first set is of the first moments")
+    places = [place for each in measurement.sets for place in each.moments if place is not None]
+    # INVARIANT: a vector of two sets would be drawn once and paid for once.
+    if sorted(places) != list(range(len(measurement.moments))):
+        raise WrongSets("each moment is of one set")
+    for each in measurement.sets:
+        if len(each.moments) != len(first):
+            raise WrongSets("a set says of each moment whether it is measured")
+        for index, place in enumerate(each.moments):
+            if place is None:
+                _check_follows(measurement, each, index)
+            elif _alike(measurement.moments[place]) != _alike(measurement.moments[index]):
+                raise WrongSets("a moment is the same over every set")
+
+
+def _check_follows(measurement: Measurement, each: GroupingSet, index: int) -> None:
+    """Only sums add up, and only over finer sets that were measured."""
+    if measurement.moments[index].kind is not MomentKind.SUM:
+        raise WrongSets("presences do not add up over groups")
+    if not any(
+        finer.moments[index] is not None and set(each.keys) <= set(finer.keys)
+        for finer in measurement.sets
+    ):
+        raise WrongSets("a total has no parts that were measured")
+
+
+def _alike(moment: Moment) -> Moment:
+    """Return what a moment has in common over all sets: all but its own reach, loss and noise."""
+    nothing = PrivacyLoss(moment.loss.accountant, 0, 0)
+    return replace(moment, sensitivity_l1=0, sensitivity_l2_squared=0, loss=nothing, scale="")
