@@ -31,6 +31,15 @@ class Expected:
     deviation: float | None
     at_rows: tuple[AtRows, ...]
 
+    def at(self, rows: int | None) -> float | None:
+        """Return the half-width, over so many rows if it depends on them; None where it cannot be foretold."""
+        if self.half_width is not None or not self.at_rows or rows is None:
+            return self.half_width
+        *_, before, last = self.at_rows
+        if before.half_width == last.half_width:
+            return last.half_width  # the declared interval is the bound, over however many rows
+        return last.half_width * last.rows / rows
+
 
 def expected(plan: Plan) -> tuple[Expected | None, ...]:
     """Return the expected error of each column of the answer, None for columns without noise."""

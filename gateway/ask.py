@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import rfc8785
 
 from gateway.parameters import written_parameters
+from gateway.wanted import Wanted
 from sandbox.compiler.parameters import Parameters
 
 
@@ -15,7 +16,8 @@ class Ask:
 
     `operator` is the party that asks: the ledger knows parties, so that a second credential is no second allowance.
     The values of `parameters` are as secret as the text: neither is written anywhere, only the digest of both is kept.
-    `epsilon` and `rho` are as written; which of them must be there depends on the dataset's accountant.
+    `epsilon` and `rho` are as written; which of them must be there depends on the dataset's accountant, and
+    neither is with `wanted`.
     """
 
     operator: str
@@ -26,6 +28,7 @@ class Ask:
     epsilon: str | None
     rho: str | None
     parameters: Parameters
+    wanted: Wanted | None
 
     @property
     def digest(self) -> str:
@@ -40,5 +43,6 @@ class Ask:
             "epsilon": self.epsilon,
             "rho": self.rho,
             "parameters": written_parameters(self.parameters),
+            "accuracy": None if self.wanted is None else self.wanted.written,
         }
         return "sha256:" + hashlib.sha256(rfc8785.dumps(sent)).hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 from audit.money.rating import PricePart, Quote
 from gateway.accuracy import Expected, expected, step
 from gateway.amounts import loss_fields
+from gateway.find_loss import Target
 from policies.access.model import AccessPolicy
 from policies.dataset import Dataset
 from policies.pricing import PricePlan
@@ -37,6 +38,19 @@ def noise_fields(error: Expected) -> dict[str, Any]:
             {"rows": at.rows, "half_width": at.half_width} for at in error.at_rows
         ],
     }
+
+
+def accuracy_face(targets: tuple[Target, ...]) -> list[dict[str, Any]]:
+    """Write which half-widths were asked for, where the loss was found from them."""
+    return [
+        {
+            "column": target.label,
+            "half_width_95": float(target.half_width),
+            "rows": target.rows,
+            "asked": target.words,
+        }
+        for target in targets
+    ]
 
 
 def privacy_face(plan: Plan, epochs: tuple[str, ...], spent: PrivacyLoss | None) -> dict[str, Any]:

@@ -125,6 +125,8 @@ def _errors(refused: Refused) -> list[dict[str, Any]]:
     if refused.code.startswith("parameter"):
         # A missing or mixed parameter stands in the text, a wrong value beside it.
         pointer = "/sql" if refused.at is not None else "/parameters"
+    if refused.code.startswith("accuracy_"):
+        pointer = "/expected" if refused.code == "accuracy_needs_expectation" else "/accuracy"
     if refused.code in ("request_invalid", "loss_missing", "loss_not_positive"):
         pointer = refused.params.get("pointer") or f"/{refused.params.get('field', '')}"
     if refused.at is None and pointer is None:

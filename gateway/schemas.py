@@ -31,6 +31,15 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
+_ACCURACY: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "examples": ["±100 at 95%", "±5% of 10000 at 95%"]},
+        {"type": "object", "additionalProperties": {"type": "string"}},
+    ]
+}
+_EXPECTED: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "number"}}
+
+
 class Strict(BaseModel):
     """A body without unknown fields: a misspelt `epsilom` must not pass unseen."""
 
@@ -38,7 +47,7 @@ class Strict(BaseModel):
 
 
 class QueryBody(Strict):
-    """A question. Exactly one of `epsilon` and `rho`, as the dataset's accountant says, as a decimal string."""
+    """A question. Exactly one of `epsilon` and `rho`, as the dataset's accountant says, as a decimal string; or `accuracy`."""
 
     dataset: Name = Field(description="id of the dataset, as GET /v1/datasets lists it")
     sql: str = Field(min_length=1, description="one SELECT over registered tables")
@@ -49,6 +58,17 @@ class QueryBody(Strict):
         default=None,
         description="values of `?` and `$1` as a list, of `$name` as an object; numbers are read exactly",
         json_schema_extra=_PARAMETERS,
+    )
+    accuracy: Any = Field(
+        default=None,
+        description="instead of a loss: the half-width of every noisy column, or of those named; "
+        "the smallest loss that gives it is found",
+        json_schema_extra=_ACCURACY,
+    )
+    expected: Any = Field(
+        default=None,
+        description="your own guess of each column's value, for an accuracy in percent",
+        json_schema_extra=_EXPECTED,
     )
 
 
@@ -122,6 +142,7 @@ class QueryAnswer(BaseModel):
     dataset: dict[str, Any]
     purpose: str
     privacy: dict[str, Any]
+    accuracy: list[dict[str, Any]] | None
     price: dict[str, Any]
     policy: dict[str, Any]
     accepted_at: str

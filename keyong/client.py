@@ -52,14 +52,18 @@ class Client:
         purpose: str,
         epsilon: Loss | None = None,
         rho: Loss | None = None,
+        accuracy: str | Mapping[str, str] | None = None,
+        expected: Mapping[str, int | Decimal] | None = None,
         parameters: Parameters | None = None,
     ) -> Check:
         """Ask what a question would cost and how exact its answer would be. Spends nothing, touches no data.
 
-        `parameters` are the values of `?` or `$1` as a list, of `$name` as a dictionary.
+        `parameters` are the values of `?` or `$1` as a list, of `$name` as a dictionary. `accuracy`, "±100 at 95%" or one by
+        column, stands instead of a loss; then the smallest loss that gives it is found. `expected` are your own guesses of
+        the columns' values, for an accuracy in percent.
         """
         body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
-        body |= _beside(parameters)
+        body |= _beside(accuracy, expected, parameters)
         return read_check(self.send("POST", "/v1/queries:check", body))
 
     def query(  # noqa: PLR0913  (the fields of the request, all by name)
@@ -70,6 +74,8 @@ class Client:
         purpose: str,
         epsilon: Loss | None = None,
         rho: Loss | None = None,
+        accuracy: str | Mapping[str, str] | None = None,
+        expected: Mapping[str, int | Decimal] | None = None,
         parameters: Parameters | None = None,
         key: str | None = None,
     ) -> Answer:
@@ -78,7 +84,7 @@ class Client:
         `key` names this question for ever: give your own to find the answer again after a crash of your program.
         """
         body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
-        body |= _beside(parameters)
+        body |= _beside(accuracy, expected, parameters)
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
@@ -199,8 +205,22 @@ def _question(
     return body | stated
 
 
-def _beside(parameters: Parameters | None) -> dict[str, Any]:
-    return {} if parameters is None else {"parameters": write(parameters)}
+def _beside(
+    accuracy: str | Mapping[str, str] | None,
+    expected: Mapping[str, int | Decimal] | None,
+    parameters: Parameters | None,
+) -> dict[str, Any]:
+    stated = {
+        "accuracy": dict(accuracy) if isinstance(accuracy, Mapping) else accuracy,
+        "expected": None if expected is None else {n: _number(v) for n, v in expected.items()},
+        "parameters": None if parameters is None else write(parameters),
+    }
+    return {name: value for name, value in stated.items() if value is not None}
+
+
+def _number(value: int | Decimal) -> int | float:
+    # a guess: its digits beyond those of a double do not matter
+    return value if isinstance(value, int) else float(value)
 
 
 def _read(response: httpx.Response) -> Any:

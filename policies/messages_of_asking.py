@@ -1,4 +1,7 @@
-"""What can be wrong with what is sent beside a question's text, in both languages: parameters."""
+"""What can be wrong with what is sent beside a question's text, in both languages: parameters and a wanted accuracy."""
+
+# A sentence stays on one line, as in the catalogue itself.
+# ruff: noqa: E501
 
 from policies.message import Message
 
@@ -37,5 +40,40 @@ ASKING = {
         422,
         "`parameters` hold more than {limit} {what}; use ranges instead of lists",
         "`parameters` 超过上限 {limit}（{what}）；请用区间代替列表",
+    ),
+    "accuracy_invalid": Message(
+        422,
+        "`{text}` is no accuracy; write `±100 at 95%`, `±5% of 10000 at 95%` or `±50 over 10000 rows at 95%`",
+        "`{text}` 不是有效的精度；请写作 `±100 at 95%`、`±5% of 10000 at 95%` 或 `±50 over 10000 rows at 95%`",
+    ),
+    "accuracy_and_loss": Message(
+        422,
+        "the loss follows from `accuracy`; leave `{field}` out, or `accuracy`",
+        "隐私预算由 `accuracy` 推出；请去掉 `{field}` 或 `accuracy`",
+    ),
+    "accuracy_column_unknown": Message(
+        422,
+        "the answer has no single noisy column `{column}`; its noisy columns are {columns}",
+        "结果中没有唯一的含噪列 `{column}`；含噪列为 {columns}",
+    ),
+    "accuracy_needs_expectation": Message(
+        422,
+        "±{size}% of a value that nobody knows yet cannot be promised; send your own guess in `expected` for `{column}`, or write `±{size}% of 10000 at 95%`",
+        "尚不知道真值，无法承诺其 ±{size}%；请在 `expected` 中给出 `{column}` 的预估值，或写作 `±{size}% of 10000 at 95%`",
+    ),
+    "accuracy_needs_rows": Message(
+        422,
+        "the error of `{column}` depends on how many rows it is over; write `±50 over 10000 rows at 95%`",
+        "`{column}` 的误差取决于行数；请写作 `±50 over 10000 rows at 95%`",
+    ),
+    "accuracy_not_foretold": Message(
+        422,
+        "the error of `{column}` follows from several noisy values and is known with the answer only; name the other columns in `accuracy`, or state a loss",
+        "`{column}` 的误差由多个含噪值决定，随结果才能得知；请在 `accuracy` 中只写其他列，或直接给出隐私预算",
+    ),
+    "accuracy_out_of_reach": Message(
+        422,
+        "`{column}` within ±{wanted} is out of reach: {limit}, the most one query may spend, gives ±{reached}; ask for that, or for fewer columns",
+        "`{column}` 无法达到 ±{wanted}：单次查询上限 {limit} 可达 ±{reached}；请放宽精度或减少列数",
     ),
 }

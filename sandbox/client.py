@@ -14,12 +14,12 @@ from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
 from sandbox import wire
 from sandbox.boundary import Diagnosis, DiagnosisCode, Failure, Plan, Release
-from sandbox.compiler.bound import bound
+from sandbox.compiler.bound import BoundedQuery, bound
 from sandbox.compiler.check import Asker, check
 from sandbox.compiler.parameters import NO_PARAMETERS, Parameters
 from sandbox.compiler.parse import parse
 from sandbox.compiler.plan import plan as make_plan
-from sandbox.compiler.resolve import resolve
+from sandbox.compiler.resolve import ResolvedQuery, resolve
 from sandbox.runtimes.base import (
     Completed,
     Folders,
@@ -67,23 +67,45 @@ class Failed:
     touched: bool
 
 
-def plan(question: Question) -> Planned:
-    """Take a question through the five stages.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question that may be asked, before it is said what it may cost. `at` makes its plan for any loss."""
+
+    resolved: ResolvedQuery
+    bounded: BoundedQuery
+
+    def at(self, loss: PrivacyLoss) -> Planned:
+        """Return the plan at this loss.
+
+        Refuses: a loss above what one query may spend, under another accountant, or too small to be split.
+        """
+        made = make_plan(self.bounded, loss)
+        return Planned(
+            plan=made,
+            labels=tuple(output.label for output in self.resolved.outputs),
+            epochs=self.bounded.epochs,
+            tables=tuple(dict.fromkeys(t.table.name for t in self.resolved.tables)),
+            columns=tuple(dict.fromkeys(f"{u.table}.{u.column}" for u in self.resolved.uses)),
+            digest=wire.digest(made),
+        )
+
+
+def draft(question: Question) -> Draft:
+    """Take a question through the stages before its loss; `question.loss` is not looked at.
 
     Refuses: with the first thing that stands against it; no budget has been touched and no data read.
     """
     resolved = resolve(parse(question.sql, question.parameters), question.catalogue)
     permitted = check(resolved, question.policy, question.catalogue, question.asker)
-    bounded = bound(permitted)
-    made = make_plan(bounded, question.loss)
-    return Planned(
-        plan=made,
-        labels=tuple(output.label for output in resolved.outputs),
-        epochs=bounded.epochs,
-        tables=tuple(dict.fromkeys(t.table.name for t in resolved.tables)),
-        columns=tuple(dict.fromkeys(f"{u.table}.{u.column}" for u in resolved.uses)),
-        digest=wire.digest(made),
-    )
+    return Draft(resolved, bound(permitted))
+
+
+def plan(question: Question) -> Planned:
+    """Take a question through the five stages.
+
+    Refuses: with the first thing that stands against it; no budget has been touched and no data read.
+    """
+    return draft(question).at(question.loss)
 
 
 def rehearse(made: Plan, policy: AccessPolicy, runtime: Runtime, limits: Limits) -> Diagnosis:

@@ -40,6 +40,7 @@ def check(body: QueryBody, client: OperatorClient, node: AnyNode) -> dict[str, A
         "groups": fresh.diagnosis.keys,
         "cells": fresh.terms.usage.cells_declared,
         "privacy": face["privacy"],
+        "accuracy": face["accuracy"],
         "price": face["price"],
         "answer_after_s": 0 if stored else node.settings.size_classes[fresh.size_class].release_s,
         "budget": [_account(node, load) for load in fresh.loads],

@@ -15,6 +15,7 @@ from gateway.node import Node
 from gateway.operation import ask_question, told
 from gateway.parameters import read_parameters
 from gateway.schemas import Problem, QueryAnswer, QueryBody
+from gateway.wanted import read_wanted
 from policies.refusals import Refused, Stage
 
 router = APIRouter(prefix="/v1/queries", tags=["query"], route_class=ExactRoute)
@@ -87,6 +88,7 @@ def ask_of(body: QueryBody, client: Client) -> Ask:
         epsilon=body.epsilon,
         rho=body.rho,
         parameters=read_parameters(body.parameters),
+        wanted=read_wanted(body.accuracy, body.expected),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from keyong import parameters
 from keyong.answer import Answer, Check
+from keyong.commands import wanted
 from keyong.commands.credentials import add_flags, client_from
 from keyong.commands.exits import Exit, Stop
 from keyong.table import grid, number, table
@@ -26,6 +27,19 @@ def add(commands: Any) -> None:
         loss = parser.add_mutually_exclusive_group(required=True)
         loss.add_argument("--epsilon", metavar="LOSS", help="privacy loss to spend, as 0.5")
         loss.add_argument("--rho", metavar="LOSS", help="the same for datasets under zCDP")
+        loss.add_argument(
+            "--accuracy",
+            action="append",
+            metavar="WANTED",
+            help="instead of a loss, '±100 at 95%%'; 'n=±100 at 95%%' for one column; may be repeated",
+        )
+        parser.add_argument(
+            "--expect",
+            action="append",
+            default=[],
+            metavar="COLUMN=VALUE",
+            help="your own guess of a column's value, for an accuracy in percent; may be repeated",
+        )
         _add_parameters(parser)
         parser.add_argument("--json", action="store_true", help="print the node's JSON")
         add_flags(parser)
@@ -67,6 +81,8 @@ def run_check(arguments: argparse.Namespace) -> Exit:
             purpose=arguments.purpose,
             epsilon=arguments.epsilon,
             rho=arguments.rho,
+            accuracy=wanted.accuracy(arguments.accuracy),
+            expected=wanted.expected(arguments.expect),
             parameters=_parameters(arguments),
         )
     print(_json(verdict.body) if arguments.json else shown_check(verdict))
@@ -82,6 +98,8 @@ def run_query(arguments: argparse.Namespace) -> Exit:
             purpose=arguments.purpose,
             epsilon=arguments.epsilon,
             rho=arguments.rho,
+            accuracy=wanted.accuracy(arguments.accuracy),
+            expected=wanted.expected(arguments.expect),
             parameters=_parameters(arguments),
             key=arguments.key,
         )
