@@ -16,6 +16,7 @@ from policies.reading.nodes import from_plain
 from policies.reading.reader import Reader
 from policies.reading.render import Pointer, render
 from policies.reading.report import Report
+from policies.terms import AggregateName
 
 _NO_DIGEST = "sha256:" + "0" * 64
 
@@ -90,7 +91,7 @@ _POLICY: dict[str, object] = {
     "purposes": [{"code": "research", "class": "public_good", "fee": "free"}],
     "tables": {},
     "query": {
-        "aggregates": ["count", "count_distinct", "sum", "avg"],
+        "aggregates": [name.value for name in AggregateName],
         "max_groups": 2000,
         "max_literals": 200,
         "failures_max": 3,

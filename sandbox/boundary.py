@@ -124,10 +124,14 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class NoisyAggregate:
-    """An aggregate of the query as a function of noisy moments (indices into `Plan.moments`)."""
+    """An aggregate of the query as a function of noisy moments (indices into `Plan.moments`).
+
+    `offsets` says, moment by moment and in its steps, what each row lost before it was measured (a public middle).
+    """
 
     name: AggregateName
     moments: tuple[int, ...]
+    offsets: tuple[int, ...]
     type: SqlType
     value_lower: int  # the declared interval of one value in steps of the first moment, for AVG
     value_upper: int

@@ -1,28 +1,17 @@
 """Above the release: group keys, aggregates, and what is computed from them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from sqlglot import exp
 
 from policies.refusals import Position
-from policies.terms import AggregateName, SqlType, TypeKind
-from sandbox.algebra import AggregateRef, Call, Expr, KeyRef, Op, columns_of
+from sandbox.algebra import AggregateRef, Expr, KeyRef, columns_of
 from sandbox.boundary import SortTerm
+from sandbox.compiler.aggregates import ResolvedAggregate, read_aggregate
 from sandbox.compiler.nodes import AGGREGATE_CLASSES
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import RowReader, Scope
-from sandbox.compiler.scope import condition as row_condition
-from sandbox.compiler.types import (
-    BIGINT,
-    BOOLEAN,
-    DOUBLE,
-    HUGEINT,
-    is_integer,
-    is_numeric,
-)
 
 ALIASES_MAX = 200  # `a + a AS b, b + b AS c` doubles the expression with every line
 
@@ -32,18 +21,6 @@ class ResolvedKey:
     """A GROUP BY expression over rows, and the operator's words for it."""
 
     expr: Expr
-    words: str
-    at: Position | None
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedAggregate:
-    """An aggregate over rows. `value` is None for count(*); `condition` decides which rows count."""
-
-    name: AggregateName
-    value: Expr | None
-    condition: Expr | None
-    type: SqlType
     words: str
     at: Position | None
 
@@ -164,7 +141,7 @@ class AboveReader(ScalarReader):
         return found
 
     def _aggregate(self, node: exp.Expr) -> Expr:
-        found = self._read_aggregate(node)
+        found = read_aggregate(node, self.rows)
         for index, known in enumerate(self.aggregates):
             if (known.name, known.value, known.condition) == (
                 found.name,
@@ -175,62 +152,6 @@ class AboveReader(ScalarReader):
         self.aggregates.append(found)
         return AggregateRef(len(self.aggregates) - 1, found.type)
 
-    def _read_aggregate(self, node: exp.Expr) -> ResolvedAggregate:
-        condition: Expr | None = None
-        call = node
-        if isinstance(node, exp.Filter):
-            condition = row_condition(self.rows, node.expression.this)
-            call = node.this
-        name, value = self._name_and_value(call)
-        if isinstance(call, exp.CountIf):
-            counted = row_condition(self.rows, call.this)
-            condition = counted if condition is None else _both(condition, counted)
-        kind = self._result_type(name, value, call)
-        return ResolvedAggregate(
-            name, value, condition, kind, quoted(node), position(node, self.sql)
-        )
-
-    def _name_and_value(self, call: exp.Expr) -> tuple[AggregateName, Expr | None]:
-        if isinstance(call, exp.CountIf) or (
-            isinstance(call, exp.Count) and isinstance(call.this, (exp.Star, type(None)))
-        ):
-            return AggregateName.COUNT, None
-        argument = call.this
-        if isinstance(argument, exp.Distinct):
-            if not isinstance(call, exp.Count) or len(argument.expressions) != 1:
-                raise self.refused(
-                    "sql_feature_refused",
-                    call,
-                    what=quoted(call),
-                    cure="only count(DISTINCT privacy unit) is known",
-                )
-            return AggregateName.COUNT_DISTINCT, self.rows.read(argument.expressions[0])
-        name = _NAMES.get(type(call))
-        if name is None:
-            raise self.refused(
-                "sql_feature_refused",
-                call,
-                what=quoted(call),
-                cure="put an aggregate before FILTER",
-            )
-        return name, self.rows.read(argument)
-
-    def _result_type(self, name: AggregateName, value: Expr | None, call: exp.Expr) -> SqlType:
-        if name in (AggregateName.COUNT, AggregateName.COUNT_DISTINCT) or value is None:
-            return BIGINT
-        if not is_numeric(value.type):
-            raise self.refused("sql_type_mismatch", call, what=quoted(call), types=str(value.type))
-        if name is AggregateName.AVG or value.type == DOUBLE:
-            return DOUBLE
-        if is_integer(value.type):
-            return HUGEINT
-        return SqlType(TypeKind.DECIMAL, 38, value.type.scale)
-
-
-_NAMES: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
-    {exp.Count: AggregateName.COUNT, exp.Sum: AggregateName.SUM, exp.Avg: AggregateName.AVG}
-)
-
 
 def whole_number(node: exp.Expr) -> int:
     """Return a number written in at most nine digits, -1 for anything else."""
@@ -240,10 +161,6 @@ def whole_number(node: exp.Expr) -> int:
 
 def _without_alias(node: exp.Expr) -> exp.Expr:
     return node.this if isinstance(node, exp.Alias) else node
-
-
-def _both(left: Expr, right: Expr) -> Expr:
-    return Call(Op.AND, (left, right), BOOLEAN)
 
 
 def _holds_aggregate(node: exp.Expr) -> bool:

@@ -5,11 +5,9 @@ groups are bounded by declarations; every key has declared values.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil, floor
 
 from policies.refusals import Refused, Stage
-from policies.terms import AggregateName, ContributionBound, SqlType, TypeKind
+from policies.terms import AggregateName, ContributionBound
 from sandbox.algebra import (
     Call,
     Column,
@@ -32,7 +30,7 @@ from sandbox.boundary import (
     StepBase,
     TableScan,
 )
-from sandbox.compiler.above import ResolvedAggregate
+from sandbox.compiler.aggregates import ResolvedAggregate
 from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
@@ -40,11 +38,12 @@ from sandbox.compiler.intervals import interval
 from sandbox.compiler.keys import declare_key, groups_at_most
 from sandbox.compiler.links import unit_of
 from sandbox.compiler.resolve import ResolvedQuery
-from sandbox.compiler.types import BOOLEAN, is_integer
-from sandbox.privacy.aggregates import AGGREGATES, Argument, MomentSpec, Steps
+from sandbox.compiler.sharing import Asked, share
+from sandbox.compiler.stepped import inside, stepped
+from sandbox.compiler.types import BOOLEAN
+from sandbox.privacy.aggregates import Argument, MomentSpec, Steps
 from sandbox.privacy.contribution import Sensitivity, bound_partials, sensitivity
 
-BINARY_STEPS_MAX = 20  # a DOUBLE is measured in steps of at least 2**-20
 CONTRIBUTION_MAX = 2**20  # of joined tables together; beyond it the noise drowns everything
 
 
@@ -83,8 +82,7 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
     keys = tuple(declare_key(key, facts) for key in query.keys)
     contribution = _contribution(permitted)
     groups = min(contribution.groups_per_unit_max, groups_at_most(keys))
-    specs: list[MomentSpec] = []
-    aggregates = tuple(_aggregate(a, query, facts, specs) for a in query.aggregates)
+    specs, aggregates = share(tuple(Asked(a, _argument(a, query, facts)) for a in query.aggregates))
     return BoundedQuery(
         permitted=permitted,
         scans=_scans(query),
@@ -137,23 +135,6 @@ def _contribution(permitted: PermittedQuery) -> ContributionBound:
     )
 
 
-def _aggregate(
-    aggregate: ResolvedAggregate,
-    query: ResolvedQuery,
-    facts: DeclaredFacts,
-    specs: list[MomentSpec],
-) -> NoisyAggregate:
-    argument = _argument(aggregate, query, facts)
-    indices = []
-    for spec in AGGREGATES[aggregate.name].moments(argument):
-        if spec not in specs:  # AVG and SUM of one column share their moments
-            specs.append(spec)
-        indices.append(specs.index(spec))
-    return NoisyAggregate(
-        aggregate.name, tuple(indices), aggregate.type, argument.row_lower, argument.row_upper
-    )
-
-
 def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: DeclaredFacts) -> Argument:
     whole = Steps(StepBase.TEN, 0)
     value = aggregate.value
@@ -168,10 +149,15 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
             "bounds_missing",
             Stage.BOUND,
             at=aggregate.at,
-            what=_inside(aggregate.words),
+            what=inside(aggregate.words),
             columns=columns or "it",
         )
-    return _stepped(aggregate, value, reach.low, reach.high)
+    summed = any(
+        (other.name, other.value, other.condition)
+        == (AggregateName.SUM, value, aggregate.condition)
+        for other in query.aggregates
+    )
+    return stepped(aggregate, reach, summed=summed)
 
 
 def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr | None:
@@ -195,39 +181,6 @@ def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr |
         what=aggregate.words,
         cure="count(DISTINCT …) is known for the column of the privacy unit only",
     )
-
-
-def _stepped(
-    aggregate: ResolvedAggregate, value: Expr, lowest: Fraction, highest: Fraction
-) -> Argument:
-    steps = _steps(value.type, max(abs(lowest), abs(highest)))
-    unit = 10**steps.exponent if steps.base is StepBase.TEN else 2**steps.exponent
-    low, high = floor(lowest * unit), ceil(highest * unit)
-    if max(abs(low), abs(high)) > STEPS_MAX:
-        raise Refused(
-            "bounds_too_wide",
-            Stage.BOUND,
-            at=aggregate.at,
-            what=_inside(aggregate.words),
-            magnitude=max(abs(low), abs(high)),
-            limit=STEPS_MAX,
-        )
-    return Argument(value, aggregate.condition, steps, low, high)
-
-
-def _steps(kind: SqlType, reach: Fraction) -> Steps:
-    if is_integer(kind):
-        return Steps(StepBase.TEN, 0)
-    if kind.kind is TypeKind.DECIMAL:
-        return Steps(StepBase.TEN, kind.scale)
-    room = STEPS_MAX // max(1, ceil(reach))
-    return Steps(StepBase.TWO, max(0, min(BINARY_STEPS_MAX, room.bit_length() - 1)))
-
-
-def _inside(words: str) -> str:
-    """Return the argument of an aggregate as the user wrote it."""
-    opening = words.find("(")
-    return words[opening + 1 : -1] if opening >= 0 and words.endswith(")") else words
 
 
 def _named(column: Column, query: ResolvedQuery) -> str:

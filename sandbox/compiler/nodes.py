@@ -41,6 +41,11 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.CountIf: _UNARY,
     exp.Sum: _UNARY,
     exp.Avg: _UNARY,
+    exp.VariancePop: _UNARY,
+    exp.Variance: _UNARY,
+    exp.StddevPop: _UNARY,
+    exp.StddevSamp: _UNARY,
+    exp.Stddev: _UNARY,
     exp.Distinct: frozenset({"expressions"}),
     exp.Filter: _BINARY,
 }
@@ -130,5 +135,10 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.CountIf,
     exp.Sum,
     exp.Avg,
+    exp.VariancePop,
+    exp.Variance,
+    exp.StddevPop,
+    exp.StddevSamp,
+    exp.Stddev,
     exp.Filter,
 )

@@ -14,13 +14,8 @@ from policies.refusals import Position, Refused, Stage
 from policies.terms import AggregateName, ColumnUse
 from sandbox.algebra import Call, Column, Expr, Op, Relation
 from sandbox.boundary import SortTerm
-from sandbox.compiler.above import (
-    AboveReader,
-    ResolvedAggregate,
-    ResolvedKey,
-    order_terms,
-    whole_number,
-)
+from sandbox.compiler.above import AboveReader, ResolvedKey, order_terms, whole_number
+from sandbox.compiler.aggregates import ResolvedAggregate
 from sandbox.compiler.conditions import compare
 from sandbox.compiler.links import link_units
 from sandbox.compiler.parse import ParsedQuery

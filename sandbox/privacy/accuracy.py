@@ -16,6 +16,7 @@ from sandbox.boundary import Mechanism
 from sandbox.privacy.measurements import read_scale
 
 _SUMMED_UP_TO = 64.0  # scale above which the discrete Gaussian is taken from the continuous one
+_POINTS = 2_000  # for the half-width of several noises together
 _TAIL_DEVIATIONS = 12  # the mass beyond is under 1e-31
 
 
@@ -50,6 +51,37 @@ def quantile(mechanism: Mechanism, scale_hex: str, p: float) -> int:
         return math.ceil(_normal_quantile(p) * scale - 0.5)
     first, cumulative = _gaussian_table(scale)
     return first + min(bisect_left(cumulative, p), len(cumulative) - 1)
+
+
+def sum_half_width(
+    mechanism: Mechanism, terms: tuple[tuple[str, float], ...], alpha: float
+) -> float:
+    """Return a half-width that holds a weighted sum of independent noises with probability 1 - alpha.
+
+    `terms` are scales and weights. From evenly spread points of the noise law: the same question, the same answer.
+    """
+    if len(terms) == 1:
+        return half_width(mechanism, terms[0][0], alpha) * abs(terms[0][1])
+    found = sorted(
+        abs(sum(w * quantile(mechanism, scale, p) for (scale, w), p in zip(terms, at, strict=True)))
+        for at in even_points(len(terms), _POINTS)
+    )
+    return found[math.ceil((1.0 - alpha) * _POINTS)]
+
+
+def even_points(dimensions: int, count: int) -> tuple[tuple[float, ...], ...]:
+    """Return `count` points spread evenly over the unit cube.
+
+    Source   Hammersley's construction: one stratified coordinate, the others by the additive recurrence with the
+             powers of the generalised golden ratio, x**(d+1) = x + 1 (Niederreiter 1992, chapter 3).
+    """
+    ratio = 2.0
+    for _ in range(64):
+        ratio = (1.0 + ratio) ** (1.0 / dimensions)
+    return tuple(
+        ((i + 0.5) / count, *((0.5 + i * ratio**-j) % 1.0 or 0.5 for j in range(1, dimensions)))
+        for i in range(count)
+    )
 
 
 def _laplace_quantile(scale: float, p: float) -> int:

@@ -7,7 +7,7 @@ its claims meet the snapshot's own facts and the same mathematics, before any ro
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from policies.terms import Accountant, AggregateName
+from policies.terms import Accountant
 from sandbox.algebra import columns_of
 from sandbox.boundary import (
     PLAN_FORMAT,
@@ -17,14 +17,12 @@ from sandbox.boundary import (
     Measurement,
     Moment,
     MomentKind,
-    NoisyAggregate,
     Plan,
-    StepBase,
     TableScan,
 )
 from sandbox.privacy import composition, contribution, measurements
-from sandbox.privacy.aggregates import AGGREGATES
 from sandbox.privacy.grouping import finest_moments
+from sandbox.worker.accept_aggregate import NotAccepted, check_aggregate
 from sandbox.worker.accept_post import check_post
 from sandbox.worker.accept_sets import check_sets, sensitivities
 from sandbox.worker.steps import fits
@@ -32,13 +30,6 @@ from sandbox.worker.unit_flow import check_unit_flow
 
 SNAPSHOT_FORMAT = "1"
 _INTERNAL = "_ky_"
-
-_KINDS = {
-    AggregateName.COUNT: (MomentKind.SUM,),
-    AggregateName.COUNT_DISTINCT: (MomentKind.PRESENCE,),
-    AggregateName.SUM: (MomentKind.SUM,),
-    AggregateName.AVG: (MomentKind.SUM, MomentKind.SUM),
-}
 
 # Columns of every table of the snapshot, by table, with their types in DuckDB's words.
 Columns = Mapping[str, Mapping[str, str]]
@@ -53,10 +44,6 @@ class SnapshotFacts:
     accountant: Accountant
     primary_max: int
     delta_max: int
-
-
-class NotAccepted(ValueError):
-    """A claim of the plan differs from what follows here."""
 
 
 def read_facts(meta: Mapping[str, str]) -> SnapshotFacts:
@@ -101,7 +88,7 @@ def check_claims(plan: Plan) -> None:
     if spent.primary > plan.loss.primary or spent.delta > plan.loss.delta:
         raise NotAccepted("the moments cost more than the plan says")
     for aggregate in plan.aggregates:
-        _check_aggregate(aggregate, finest_moments(plan.measurement))
+        check_aggregate(aggregate, finest_moments(plan.measurement))
     check_post(plan)
 
 
@@ -171,18 +158,3 @@ def _rows_per_group(moment: Moment) -> int:
     if moment.row_lower < 0:
         return moment.partial_lower // moment.row_lower
     return 1
-
-
-def _check_aggregate(aggregate: NoisyAggregate, moments: tuple[Moment, ...]) -> None:
-    if any(not 0 <= index < len(moments) for index in aggregate.moments):
-        raise NotAccepted("an aggregate names a moment that is not there")
-    used = tuple(moments[index] for index in aggregate.moments)
-    if tuple(moment.kind for moment in used) != _KINDS[aggregate.name]:
-        raise NotAccepted("an aggregate has moments of other kinds")
-    counts = used if aggregate.name not in (AggregateName.SUM, AggregateName.AVG) else used[1:]
-    if any((m.step_base, m.step_exponent) != (StepBase.TEN, 0) for m in counts):
-        raise NotAccepted("a count is in whole rows")
-    if aggregate.type != AGGREGATES[aggregate.name].result_type(used[0].value.type):
-        raise NotAccepted("an aggregate has another type")
-    if aggregate.value_lower > aggregate.value_upper:
-        raise NotAccepted("an interval ends before it begins")

@@ -1,13 +1,13 @@
 """How far a noisy number may be off: its standard deviation and 95 % interval, from the noise law and the noisy totals.
 
-Method      Bare COUNT and SUM: the noise law itself, the smallest whole half-width that holds it with 95 %.
+Method      Bare COUNT and SUM of one moment: the noise law itself, the smallest whole half-width that holds it with 95 %.
             Everything else: the expression is evaluated on noisy totals minus DRAWS points of the noise law, spread evenly
             over its quantiles, and the 2.5 % and 97.5 % points of the results are taken. No dice: the same totals give
             the same interval.
 Promised    Coverage of 92 to 98 % while no row, partial or group bound cuts anything; above it where the scale is below 5
             steps (whole numbers cannot do better). Clipping bias is not in the interval.
 Not promised  An interval where some points have no value, as a ratio over a count that may be 0: then there is none.
-            AVG alone falls back to the declared interval of one value.
+            A bare AVG, VAR or STDDEV falls back to the interval that the declared bounds allow.
 """
 
 import math
@@ -16,18 +16,20 @@ from dataclasses import dataclass
 
 import duckdb
 
-from policies.terms import AggregateName, Scalar
+from policies.terms import Scalar
 from sandbox.algebra import AggregateRef, Expr
-from sandbox.boundary import NoisyAggregate, Plan
-from sandbox.privacy.aggregates.sum import step_value
+from sandbox.boundary import Plan
+from sandbox.privacy import accuracy
+from sandbox.privacy.aggregates.aggregate import step_value
+from sandbox.privacy.aggregates.ranges import result_range
 from sandbox.privacy.grouping import finest_moments
 from sandbox.privacy.spread import ErrorLaw
 from sandbox.worker.released import (
     I64_MAX,
+    ending_of,
     finish,
     load_lists,
     select_released,
-    steps_of,
 )
 from sandbox.worker.render import released_reference
 from sandbox.worker.scalars import scalars
@@ -65,7 +67,7 @@ def exact_bars(
     assert_bare(expr)
     index = expr.index  # type: ignore[union-attr]
     moment = plan.aggregates[index].moments[0]
-    step = step_value(steps_of(plan, index))
+    step = step_value(ending_of(plan, index).steps[0])
     deviations = [laws[moment].deviation * step for laws in shown.laws]
     rendering = scalars(released_reference, {})
     ends = []
@@ -115,30 +117,37 @@ def simulated_bars(
         for group, count, deviation, lower, upper in found:
             if count == DRAWS:
                 bars[group] = ErrorBar(_finite(deviation), lower, upper)
-    return {**bars, **_unsure_averages(plan, expr, shown, connection)}
+    return {**bars, **_unsure(plan, expr, shown, bars, connection)}
 
 
-def _unsure_averages(
-    plan: Plan, expr: Expr, shown: Shown, connection: duckdb.DuckDBPyConnection
+def _unsure(
+    plan: Plan,
+    expr: Expr,
+    shown: Shown,
+    bars: Mapping[int, ErrorBar],
+    connection: duckdb.DuckDBPyConnection,
 ) -> Mapping[int, ErrorBar]:
-    """Return the bars of a bare AVG whose count may be 0: there the ratio says nothing, the declaration does."""
+    """Return the bars of a bare aggregate over a count that may be too small: there the declared interval speaks."""
     if not isinstance(expr, AggregateRef):
         return {}
-    aggregate: NoisyAggregate = plan.aggregates[expr.index]
-    if aggregate.name is not AggregateName.AVG:
+    aggregate = plan.aggregates[expr.index]
+    found = result_range(aggregate.name, ending_of(plan, expr.index))
+    if found is None:
         return {}
-    count = aggregate.moments[1]
-    step = step_value(steps_of(plan, expr.index))
-    lower, upper = aggregate.value_lower * step, aggregate.value_upper * step
-    least = _half_widths(shown, count)
-    unsure = connection.execute(f"SELECT g FROM _ky_cells WHERE m{count} <= {least}").fetchall()  # noqa: S608
-    return {group: ErrorBar(None, lower, upper) for (group,) in unsure}
+    count = aggregate.moments[found.count]
+    small = f"m{count} <= {found.above} + {_half_widths(shown, count)}"
+    rows = connection.execute(f"SELECT g, {small} FROM _ky_cells").fetchall()  # noqa: S608
+    return {
+        group: ErrorBar(None, found.lower, found.upper)
+        for group, is_small in rows
+        if is_small or group not in bars
+    }
 
 
 def _load_draws(shown: Shown, connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table of error points, one column per moment. rows: (grouping set, z0, z1, …)"""
     moments = len(shown.laws[0]) if shown.laws else 0
-    points = _even_points(max(1, moments))
+    points = accuracy.even_points(max(1, moments), DRAWS)
     lists: dict[str, list[Scalar]] = {
         "s": [place for place in range(len(shown.laws)) for _ in points]
     }
@@ -147,21 +156,6 @@ def _load_draws(shown: Shown, connection: duckdb.DuckDBPyConnection) -> None:
             laws[index].quantile(point[index]) for laws in shown.laws for point in points
         ]
     load_lists("_ky_draws", dict.fromkeys(lists, "BIGINT"), lists, connection)
-
-
-def _even_points(dimensions: int) -> tuple[tuple[float, ...], ...]:
-    """Return DRAWS points spread evenly over the unit cube.
-
-    Source   Hammersley's construction: one stratified coordinate, the others by the additive recurrence with the
-             powers of the generalised golden ratio, x**(d+1) = x + 1 (Niederreiter 1992, chapter 3).
-    """
-    ratio = 2.0
-    for _ in range(64):
-        ratio = (1.0 + ratio) ** (1.0 / dimensions)
-    return tuple(
-        ((i + 0.5) / DRAWS, *((0.5 + i * ratio**-j) % 1.0 or 0.5 for j in range(1, dimensions)))
-        for i in range(DRAWS)
-    )
 
 
 def _half_widths(shown: Shown, moment: int) -> str:

@@ -66,7 +66,7 @@ def post_process(
 def _column(expr: Expr, aggregates: tuple[NoisyAggregate, ...]) -> ReleaseColumn:
     nodes = walk(expr)
     if any(isinstance(node, AggregateRef) for node in nodes):
-        exact = isinstance(expr, AggregateRef) and aggregates[expr.index].name in _EXACT
+        exact = isinstance(expr, AggregateRef) and _is_one_total(aggregates[expr.index])
         method = IntervalMethod.EXACT_NOISE_LAW if exact else IntervalMethod.SIMULATED_NOISE_LAW
         if not is_number(expr.type):
             method = IntervalMethod.NONE
@@ -74,6 +74,10 @@ def _column(expr: Expr, aggregates: tuple[NoisyAggregate, ...]) -> ReleaseColumn
     keyed = any(isinstance(node, KeyRef | GroupingRef) for node in nodes)
     role = ColumnRole.KEY if keyed else ColumnRole.CONSTANT
     return ReleaseColumn(expr.type, role, IntervalMethod.NONE)
+
+
+def _is_one_total(aggregate: NoisyAggregate) -> bool:
+    return aggregate.name in _EXACT and len(aggregate.moments) == 1
 
 
 def _select(plan: Plan, connection: duckdb.DuckDBPyConnection) -> list[tuple[Scalar, ...]]:

@@ -6,6 +6,7 @@ from policies.terms import Scalar
 from sandbox.algebra import AggregateRef
 from sandbox.boundary import Plan
 from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
+from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.scalars import Reference, Rendering
 from sandbox.worker.set_cells import I64_MAX as I64_MAX
@@ -55,22 +56,23 @@ def finish(plan: Plan, index: int, rendering: Rendering) -> str:
     """Return an aggregate as SQL over its noisy totals m0, m1, …"""
     aggregate = plan.aggregates[index]
     # In an ending, the moments stand where the aggregates stand above it.
-    moments = tuple(AggregateRef(moment, BIGINT) for moment in aggregate.moments)
-    ending = Ending(
-        moments,
-        steps_of(plan, index),
+    expr = AGGREGATES[aggregate.name].finish(ending_of(plan, index))
+    return Rendering(rendering.rules, _moment_reference, rendering.parameters).render(expr)
+
+
+def ending_of(plan: Plan, index: int) -> Ending:
+    """Return what an aggregate finishes from."""
+    aggregate = plan.aggregates[index]
+    moments = finest_moments(plan.measurement)
+    measured = tuple(moments[moment] for moment in aggregate.moments)
+    return Ending(
+        tuple(AggregateRef(moment, BIGINT) for moment in aggregate.moments),
+        tuple(Steps(moment.step_base, moment.step_exponent) for moment in measured),
+        aggregate.offsets,
         aggregate.value_lower,
         aggregate.value_upper,
         aggregate.type,
     )
-    expr = AGGREGATES[aggregate.name].finish(ending)
-    return Rendering(rendering.rules, _moment_reference, rendering.parameters).render(expr)
-
-
-def steps_of(plan: Plan, index: int) -> Steps:
-    """Return the steps of an aggregate's value: those of its first moment."""
-    first = plan.measurement.moments[plan.aggregates[index].moments[0]]
-    return Steps(first.step_base, first.step_exponent)
 
 
 def _moment_reference(reference: Reference) -> str:

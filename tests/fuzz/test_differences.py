@@ -63,6 +63,11 @@ LINES: dict[str, tuple[str, object, object]] = {
         [(2.0**62 / 2**20,)],
         [(float("inf"),)],
     ),
+    "A6": (
+        "SELECT var_samp(amount) AS v FROM claims WHERE person_id IS NOT NULL",
+        [(49.89876881,)],
+        [(49.90005,)],
+    ),
     "E1": ("SELECT count(*) AS n FROM persons WHERE name::INTEGER = 3", [(1,)], RAISES),
     "E2": (
         "SELECT sum(least(children + 1, 2147483648)) AS s FROM persons WHERE region = 'north'",

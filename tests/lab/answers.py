@@ -21,8 +21,12 @@ from tests.lab.values import plain
 _NAMES = {
     AggregateName.COUNT: ("count",),
     AggregateName.COUNT_DISTINCT: ("units",),
-    AggregateName.SUM: ("sum",),
+    AggregateName.SUM: ("sum", "count"),
     AggregateName.AVG: ("sum", "count"),
+    AggregateName.VAR_POP: ("sum", "count", "squares"),
+    AggregateName.VAR_SAMP: ("sum", "count", "squares"),
+    AggregateName.STDDEV_POP: ("sum", "count", "squares"),
+    AggregateName.STDDEV_SAMP: ("sum", "count", "squares"),
 }
 
 
@@ -148,7 +152,7 @@ def moment_names(plan: Plan) -> tuple[str, ...]:
     """Name each moment by its number and what it adds up."""
     found: dict[int, str] = {}
     for aggregate in plan.aggregates:
-        for index, name in zip(aggregate.moments, _NAMES[aggregate.name], strict=True):
+        for index, name in zip(aggregate.moments, _NAMES[aggregate.name], strict=False):
             found.setdefault(index, f"m{index}_{name}")
     return tuple(found[index] for index in range(len(plan.measurement.moments)))
 

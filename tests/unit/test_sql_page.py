@@ -191,6 +191,11 @@ def test_aggregates_are_listed() -> None:
         "CountIf": "count_if(",
         "Sum": "sum(",
         "Avg": "avg(",
+        "VariancePop": "var_pop(",
+        "Variance": "var_samp(",
+        "StddevPop": "stddev_pop(",
+        "StddevSamp": "stddev_samp(",
+        "Stddev": "stddev(",
         "Filter": "FILTER",
     }
     assert {kind.__name__ for kind in AGGREGATE_CLASSES} == set(names)

@@ -54,7 +54,7 @@ ROWS, UNITS_SEEN, COST_SUM, UNIT_SUM, INCOME_AVG = (
     AggregateRef(index, found.type) for index, found in enumerate(PLAN.aggregates)
 )
 KEYS = tuple((region,) for region in (*REGIONS, None))
-# moments: rows, units, cents, whole units, sixteenths, rows with an income
+# moments: rows, units, cents, whole units, sixteenths of income - 50, rows with an income
 NOISY = NoisyAggregates(
     KEYS,
     (
@@ -62,7 +62,7 @@ NOISY = NoisyAggregates(
         (300, 300, 2, 10, 0),
         (512_345, 600_000, -17, 1_001, 0),
         (2_500, 2_600, 12, -9, 0),
-        (800_000, 16_000, 3, 9_000, -5),
+        (800_000 - 800 * 850, 16_000 - 800 * 880, 3 + 800, 9_000 - 800 * 30, -5),
         (850, 880, -1, 30, 0),
     ),
 )
@@ -134,7 +134,7 @@ def test_bare_counts_and_sums_carry_the_noise_law_itself():
 
 def test_avg_is_null_exactly_where_the_noisy_count_is_not_positive():
     for count, expected in ((-1, None), (0, None), (1, 100.0), (2, 62.5), (10**6, 0.002)):
-        noisy = NoisyAggregates(((),), ((0,), (0,), (0,), (0,), (2_000,), (count,)))
+        noisy = NoisyAggregates(((),), ((0,), (0,), (0,), (0,), (2_000 - 800 * count,), (count,)))
         plan = with_post(plan_of(Shape(keys=())), INCOME_AVG)
         cell = answer(plan, noisy).rows[0][0]
         assert cell.value == (expected if count != 10**6 else pytest.approx(0.000125))

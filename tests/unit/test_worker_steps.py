@@ -91,7 +91,9 @@ def test_steps_are_the_nearest_whole_number_within_the_bounds(type_):
     compared = 0
     for exponent in exponents:
         for lower, upper in BOUNDS:
-            spec = MomentSpec(MomentKind.SUM, Column(0, "x", type_), base, exponent, lower, upper)
+            spec = MomentSpec(
+                MomentKind.SUM, Column(0, "x", type_), base, exponent, lower, upper, 0
+            )
             moment = moment_of(spec, Shape(), PURE)
             rendering = scalars(lambda _: "x", {})
             text = row_steps("x", moment, rendering)

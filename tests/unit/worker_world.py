@@ -120,7 +120,14 @@ def plan_of(shape: Shape) -> Plan:
         specs += own
         type_ = AGGREGATES[name].result_type(argument.value.type if argument.value else None)
         aggregates.append(
-            NoisyAggregate(name, indices, type_, argument.row_lower, argument.row_upper)
+            NoisyAggregate(
+                name,
+                indices,
+                tuple(spec.offset for spec in own),
+                type_,
+                argument.row_lower,
+                argument.row_upper,
+            )
         )
     shares = composition.split(shape.loss, len(specs))
     moments = tuple(moment_of(s, shape, loss) for s, loss in zip(specs, shares, strict=True))

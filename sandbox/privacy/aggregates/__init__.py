@@ -15,6 +15,7 @@ from sandbox.privacy.aggregates.avg import AVG
 from sandbox.privacy.aggregates.count import COUNT
 from sandbox.privacy.aggregates.count_distinct import COUNT_DISTINCT
 from sandbox.privacy.aggregates.sum import SUM
+from sandbox.privacy.aggregates.variance import STDDEV_POP, STDDEV_SAMP, VAR_POP, VAR_SAMP
 
 AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
     {
@@ -22,6 +23,10 @@ AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
         AggregateName.COUNT_DISTINCT: COUNT_DISTINCT,
         AggregateName.SUM: SUM,
         AggregateName.AVG: AVG,
+        AggregateName.VAR_POP: VAR_POP,
+        AggregateName.VAR_SAMP: VAR_SAMP,
+        AggregateName.STDDEV_POP: STDDEV_POP,
+        AggregateName.STDDEV_SAMP: STDDEV_SAMP,
     }
 )
 

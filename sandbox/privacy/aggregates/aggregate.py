@@ -6,6 +6,7 @@ and how to finish. The ending is an expression, not code: the answer and its sim
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from policies.terms import AggregateName, SqlType, TypeKind
 from sandbox.algebra import Call, Expr, Literal, Op
@@ -18,6 +19,9 @@ HUGEINT = SqlType(TypeKind.HUGEINT)
 DOUBLE = SqlType(TypeKind.DOUBLE)
 
 ONE = Literal(INTEGER, 1)
+_NUMBERS = frozenset(
+    {TypeKind.INTEGER, TypeKind.BIGINT, TypeKind.HUGEINT, TypeKind.DECIMAL, TypeKind.DOUBLE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,10 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class MomentSpec:
-    """A moment before it has bounds, noise and loss."""
+    """A moment before it has bounds, noise and loss.
+
+    `offset` is what each counted row lost before it was measured: the value plus `offset` steps is what was asked for.
+    """
 
     kind: MomentKind
     value: Expr
@@ -55,18 +62,20 @@ class MomentSpec:
     step_exponent: int
     row_lower: int
     row_upper: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What an aggregate finishes from.
 
-    `moments` are its noisy totals as BIGINT expressions, `value_*` the declared interval of one value in steps, `type`
-    the SQL type of the result.
+    `moments` are its noisy totals as BIGINT expressions, with the steps and the offset of each; `value_*` is the declared
+    interval of one value in steps of the first, `type` the SQL type of the result.
     """
 
     moments: tuple[Expr, ...]
-    steps: Steps
+    steps: tuple[Steps, ...]
+    offsets: tuple[int, ...]
     value_lower: int
     value_upper: int
     type: SqlType
@@ -100,7 +109,7 @@ def counted(argument: Argument, nan_counts: bool) -> Expr:
 def sum_moment(argument: Argument) -> MomentSpec:
     """Return the clipped sum of the argument's values on the rows its condition keeps."""
     if argument.value is None:
-        raise ValueError("sum and avg have an argument")
+        raise ValueError("what is summed has a value")
     value = argument.value
     if argument.condition is not None:
         value = Call(Op.CASE, (argument.condition, value), value.type)
@@ -112,9 +121,32 @@ def sum_moment(argument: Argument) -> MomentSpec:
         steps.exponent,
         argument.row_lower,
         argument.row_upper,
+        0,
     )
 
 
 def row_moment(kind: MomentKind, value: Expr) -> MomentSpec:
     """Return a moment of rows that weigh 1 each."""
-    return MomentSpec(kind, value, UNIT_STEPS.base, UNIT_STEPS.exponent, 0, 1)
+    return MomentSpec(kind, value, UNIT_STEPS.base, UNIT_STEPS.exponent, 0, 1, 0)
+
+
+def present_count(argument: Argument) -> MomentSpec:
+    """Return the count of the rows that the argument's sum is over: neither NULL nor NaN, and kept by its condition."""
+    if argument.value is None:
+        raise ValueError("there is a value that may be missing")
+    nan_counts = argument.value.type.kind is not TypeKind.DOUBLE
+    return row_moment(MomentKind.SUM, counted(argument, nan_counts))
+
+
+def step_value(steps: Steps) -> float:
+    """Return one step as a float."""
+    if steps.base is StepBase.TWO:
+        return 2.0**-steps.exponent
+    return float(Decimal(1).scaleb(-steps.exponent))
+
+
+def measured_number(type_: SqlType | None) -> SqlType:
+    """Return the type of what is measured if it holds numbers, or raise ValueError."""
+    if type_ is None or type_.kind not in _NUMBERS:
+        raise ValueError("what is measured is a number")
+    return type_

@@ -1,0 +1,104 @@
+"""Aggregate syntax → `ResolvedAggregate`: which aggregate of the allow-list, of which rows, of what type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sqlglot import exp
+
+from policies.refusals import Position
+from policies.terms import AggregateName, SqlType, TypeKind
+from sandbox.algebra import Call, Expr, Op
+from sandbox.compiler.places import position, quoted
+from sandbox.compiler.scope import RowReader
+from sandbox.compiler.scope import condition as row_condition
+from sandbox.compiler.types import BIGINT, BOOLEAN, DOUBLE, HUGEINT, is_integer, is_numeric
+
+_NAMES: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
+    {
+        exp.Count: AggregateName.COUNT,
+        exp.Sum: AggregateName.SUM,
+        exp.Avg: AggregateName.AVG,
+        exp.VariancePop: AggregateName.VAR_POP,
+        exp.Variance: AggregateName.VAR_SAMP,
+        exp.StddevPop: AggregateName.STDDEV_POP,
+        exp.StddevSamp: AggregateName.STDDEV_SAMP,
+        exp.Stddev: AggregateName.STDDEV_SAMP,
+    }
+)
+_COUNTS = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedAggregate:
+    """An aggregate over rows. `value` is None for count(*); `condition` decides which rows count."""
+
+    name: AggregateName
+    value: Expr | None
+    condition: Expr | None
+    type: SqlType
+    words: str
+    at: Position | None
+
+
+def read_aggregate(node: exp.Expr, rows: RowReader) -> ResolvedAggregate:
+    """Read an aggregate call, with its FILTER.
+
+    Refuses: DISTINCT where it would change what is added up, and values that are no numbers.
+    """
+    condition: Expr | None = None
+    call = node
+    if isinstance(node, exp.Filter):
+        condition = row_condition(rows, node.expression.this)
+        call = node.this
+    name, value = _name_and_value(call, rows)
+    if isinstance(call, exp.CountIf):
+        counted = row_condition(rows, call.this)
+        condition = counted if condition is None else _both(condition, counted)
+    kind = _result_type(name, value, call, rows)
+    at = position(node, rows.sql)
+    return ResolvedAggregate(name, value, condition, kind, quoted(node), at)
+
+
+def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Expr | None]:
+    if isinstance(call, exp.CountIf) or (
+        isinstance(call, exp.Count) and isinstance(call.this, (exp.Star, type(None)))
+    ):
+        return AggregateName.COUNT, None
+    argument = call.this
+    if isinstance(argument, exp.Distinct):
+        if not isinstance(call, exp.Count) or len(argument.expressions) != 1:
+            raise rows.refused(
+                "sql_feature_refused",
+                call,
+                what=quoted(call),
+                cure="only count(DISTINCT privacy unit) is known",
+            )
+        return AggregateName.COUNT_DISTINCT, rows.read(argument.expressions[0])
+    name = _NAMES.get(type(call))
+    if name is None:
+        raise rows.refused(
+            "sql_feature_refused",
+            call,
+            what=quoted(call),
+            cure="put an aggregate before FILTER",
+        )
+    return name, rows.read(argument)
+
+
+def _result_type(
+    name: AggregateName, value: Expr | None, call: exp.Expr, rows: RowReader
+) -> SqlType:
+    if name in _COUNTS or value is None:
+        return BIGINT
+    if not is_numeric(value.type):
+        raise rows.refused("sql_type_mismatch", call, what=quoted(call), types=str(value.type))
+    if name is not AggregateName.SUM or value.type == DOUBLE:
+        return DOUBLE
+    if is_integer(value.type):
+        return HUGEINT
+    return SqlType(TypeKind.DECIMAL, 38, value.type.scale)
+
+
+def _both(left: Expr, right: Expr) -> Expr:
+    return Call(Op.AND, (left, right), BOOLEAN)
