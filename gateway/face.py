@@ -34,6 +34,8 @@ def noise_fields(error: Expected) -> dict[str, Any]:
         "scale": list(error.scales),
         "half_width_95": error.half_width,
         "deviation": error.deviation,
+        # The smallest value, of a count the smallest group, that is told to within a tenth of itself.
+        "tenth_from": None if error.half_width is None else 10 * error.half_width,
         "half_width_95_at_rows": [
             {"rows": at.rows, "half_width": at.half_width} for at in error.at_rows
         ],

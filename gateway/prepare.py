@@ -7,7 +7,6 @@ no row is read and nothing is spent.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audit.charge import Unit
 from audit.log.commitment import shape_tag
 from audit.money.metering import Usage
 from audit.money.rating import Quote
@@ -203,17 +202,3 @@ def shape_of(key: bytes, measurement: Measurement) -> str:
         for moment in measurement.moments
     )
     return shape_tag(key, bytes.fromhex(wire.digest(replace(measurement, moments=neutral))))
-
-
-def shortest(node: Node, loads: tuple[Load, ...]) -> tuple[str, int] | None:
-    """Return the loss account that allows the fewest more questions like this, and how many."""
-    found: tuple[str, int] | None = None
-    for load in loads:
-        if load.account.unit in (Unit.MICRO_YUAN, Unit.FAILURES) or load.amount == 0:
-            continue
-        balance = node.ledger.balance(load.account.id)
-        available = balance.available if balance else load.account.cap
-        times = max(0, available) // load.amount
-        if found is None or times < found[1]:
-            found = (load.account.id, times)
-    return found

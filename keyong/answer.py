@@ -100,6 +100,7 @@ class Check:
 
     allowed: bool
     stored: bool
+    fits: bool
     groups: int
     loss: Decimal
     price: Price
@@ -142,6 +143,7 @@ def read_check(body: Mapping[str, Any]) -> Check:
     return Check(
         allowed=body["allowed"],
         stored=body["stored"],
+        fits=body["fits"],
         groups=body["groups"],
         loss=_loss(body["privacy"]["charged"]),
         price=_price(body["price"]),

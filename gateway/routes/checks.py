@@ -4,12 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from gateway.accounts import Load
 from gateway.amounts import account_text
 from gateway.caller import AnyNode, OperatorClient
 from gateway.exact_json import ExactRoute
-from gateway.node import Node
-from gateway.prepare import prepare, shortest, stored_answer
+from gateway.prepare import prepare, stored_answer
+from gateway.room import Room, fewest, room
 from gateway.routes.queries import ask_of
 from gateway.schemas import QueryBody
 
@@ -20,7 +19,9 @@ router = APIRouter(prefix="/v1", tags=["query"], route_class=ExactRoute)
 def check(body: QueryBody, client: OperatorClient, node: AnyNode) -> dict[str, Any]:
     """Say whether a question may be asked, what it would cost in loss and money, and how exact its answer would be.
 
-    `stored` tells that the very question was answered before, by whomever: asking it then costs no loss.
+    `fits` tells whether the accounts bear it now, `about_more_like_this` how many more they bear together, and an account
+    `binds` if it bears no more than that. `stored` tells that the very question was answered before, by whomever: asking it
+    then costs no loss.
     """
     ask = ask_of(body, client)
     # A rehearsal is work like any other: a flood of checks is turned away before it fills the node.
@@ -28,7 +29,8 @@ def check(body: QueryBody, client: OperatorClient, node: AnyNode) -> dict[str, A
         fresh = prepare(node, ask)
     stored = node.ledger.cell(fresh.planned.digest) is not None
     prepared = stored_answer(node, ask, fresh) if stored else fresh
-    fewest = shortest(node, fresh.loads)
+    rooms = room(node, fresh.loads)
+    more, binding = fewest(rooms)
     face = prepared.face
     return {
         "allowed": True,
@@ -43,19 +45,21 @@ def check(body: QueryBody, client: OperatorClient, node: AnyNode) -> dict[str, A
         "accuracy": face["accuracy"],
         "price": face["price"],
         "answer_after_s": 0 if stored else node.settings.size_classes[fresh.size_class].release_s,
-        "budget": [_account(node, load) for load in fresh.loads],
-        "about_more_like_this": fewest[1] if fewest else None,
-        "limited_by": fewest[0] if fewest else None,
+        "fits": stored or all(each.fits for each in rooms),
+        "budget": [_account(each, binding) for each in rooms],
+        "about_more_like_this": more,
+        "limited_by": binding[0] if binding else None,
         "warnings": list(node.warnings),
     }
 
 
-def _account(node: Node, load: Load) -> dict[str, Any]:
-    balance = node.ledger.balance(load.account.id)
-    available = balance.available if balance else load.account.cap
+def _account(room: Room, binding: tuple[str, ...]) -> dict[str, Any]:
+    load = room.load
     return {
         "account": load.account.id,
         "asked": account_text(load.account.unit, load.amount),
-        "available": account_text(load.account.unit, max(0, available)),
+        "available": account_text(load.account.unit, room.available),
         "cap": account_text(load.account.unit, load.account.cap),
+        "more_like_this": room.times,
+        "binds": load.account.id in binding,
     }

@@ -129,18 +129,32 @@ def shown_check(check: Check) -> str:
         noise = column["noise"]
         if noise and noise["half_width_95"] is not None:
             half = noise["half_width_95"]
-            lines.append(f"±95 %    {column['name']}: ±{number(half)}")
+            lines.append(
+                f"±95 %    {column['name']}: ±{number(half)}, within a tenth from {number(noise['tenth_from'])} on"
+            )
         for at in noise["half_width_95_at_rows"] if noise else ():
             half = at["half_width"]
             lines.append(f"±95 %    {column['name']}: ±{number(half)} over {at['rows']} rows")
-    head = ["account", "asked", "available", "cap"]
-    rows = [[account[name] for name in head] for account in check.body["budget"]]
-    lines += ["", grid(head, rows, [False, True, True, True])]
+    lines += ["", _accounts(check)]
     if check.about_more_like_this is not None:
         lines.append(
             f"about {check.about_more_like_this} more like this, then `{check.limited_by}` is spent"
         )
+    if not check.fits:
+        lines.append("the accounts do not bear this question now")
     return "\n".join([*check.warnings, *lines])
+
+
+def _accounts(check: Check) -> str:
+    head = ["account", "asked", "available", "cap", "more"]
+    rows = [
+        [
+            *(account[name] for name in head[:4]),
+            "" if account["more_like_this"] is None else number(account["more_like_this"]),
+        ]
+        for account in check.body["budget"]
+    ]
+    return grid(head, rows, [False, True, True, True, True])
 
 
 def shown_answer(answer: Answer) -> str:
