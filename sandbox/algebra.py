@@ -328,6 +328,22 @@ def walk(expr: Expr) -> tuple[Expr, ...]:
     return tuple(found)
 
 
+def rows_at_most(relation: Relation, released: int) -> int:
+    """Return how many rows a relation over so many released rows can have, whatever they hold."""
+    if isinstance(relation, Cells):
+        return released
+    if isinstance(relation, Constants):
+        return len(relation.rows)
+    sizes = [rows_at_most(part, released) for part in inputs(relation)]
+    if isinstance(relation, Join):
+        return sizes[0] * max(1, sizes[1])
+    if isinstance(relation, Limit) and relation.count is not None:
+        return min(sizes[0], relation.count)
+    if isinstance(relation, Group) and not relation.keys:
+        return 1
+    return sum(sizes)
+
+
 def columns_of(expr: Expr) -> tuple[Column, ...]:
     """Return the distinct columns an expression reads, in order of appearance."""
     return tuple(dict.fromkeys(node for node in walk(expr) if isinstance(node, Column)))

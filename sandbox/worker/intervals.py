@@ -36,7 +36,7 @@ from sandbox.worker.scalars import scalars
 
 ALPHA = 0.05
 DRAWS = 400
-_RANK = int(DRAWS * ALPHA / 2)  # the tenth smallest and the tenth largest
+RANK = int(DRAWS * ALPHA / 2)  # the tenth smallest and the tenth largest
 _GROUPS_AT_ONCE = 1_000  # bounds the memory of a simulation
 
 
@@ -93,21 +93,16 @@ def simulated_bars(
     plan: Plan, expr: Expr, shown: Shown, connection: duckdb.DuckDBPyConnection
 ) -> Mapping[int, ErrorBar]:
     """Return the error bars of any numeric expression, from points spread evenly over the noise law."""
-    _load_draws(shown, connection)
+    load_draws(shown.laws, connection)
     rendering = scalars(released_reference, {})
-    moved = ", ".join(
-        # The truth is the noisy total minus its noise, and the noise is symmetric.
-        f"CAST(least(greatest(CAST(m{i} AS HUGEINT) - z{i}, -{I64_MAX}), {I64_MAX}) AS BIGINT) AS m{i}"
-        for i in range(len(finest_moments(plan.measurement)))
-    )
-    cells = (
-        f"(SELECT * REPLACE ({moved}) FROM _ky_cells JOIN _ky_draws USING (s)"  # noqa: S608
-        " WHERE g IN (SELECT unnest(CAST($groups AS INTEGER[]))))"
+    cells = drawn_cells(
+        plan,
+        "JOIN _ky_draws USING (s) WHERE g IN (SELECT unnest(CAST($groups AS INTEGER[])))",
     )
     values = select_released(plan, rendering, f"g, {rendering.render(expr)} AS x", "", cells)
     query = (
-        f"SELECT g, count(x), stddev_samp(CAST(x AS DOUBLE)), list_sort(list(x))[{_RANK}],"  # noqa: S608
-        f" list_sort(list(x))[{DRAWS + 1 - _RANK}] FROM ({values})"
+        f"SELECT g, count(x), stddev_samp(CAST(x AS DOUBLE)), list_sort(list(x))[{RANK}],"  # noqa: S608
+        f" list_sort(list(x))[{DRAWS + 1 - RANK}] FROM ({values})"
         " WHERE x IS NOT NULL AND isfinite(CAST(x AS DOUBLE)) GROUP BY g"
     )
     bars: dict[int, ErrorBar] = {}
@@ -144,16 +139,29 @@ def _unsure(
     }
 
 
-def _load_draws(shown: Shown, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the table of error points, one column per moment. rows: (grouping set, z0, z1, …)"""
-    moments = len(shown.laws[0]) if shown.laws else 0
+def drawn_cells(plan: Plan, draws: str) -> str:
+    """Return the table of totals joined with `draws` of the noise, every total without its draw's noise."""
+    moved = ", ".join(
+        # The truth is the noisy total minus its noise, and the noise is symmetric.
+        f"CAST(least(greatest(CAST(m{i} AS HUGEINT) - z{i}, -{I64_MAX}), {I64_MAX}) AS BIGINT) AS m{i}"
+        for i in range(len(finest_moments(plan.measurement)))
+    )
+    return f"(SELECT * REPLACE ({moved}) FROM _ky_cells {draws})"  # noqa: S608
+
+
+def load_draws(
+    every: tuple[tuple[ErrorLaw, ...], ...], connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Make the table of error points, one column per moment. rows: (grouping set, point, z0, z1, …)"""
+    moments = len(every[0]) if every else 0
     points = accuracy.even_points(max(1, moments), DRAWS)
     lists: dict[str, list[Scalar]] = {
-        "s": [place for place in range(len(shown.laws)) for _ in points]
+        "s": [place for place in range(len(every)) for _ in points],
+        "point": [place for _ in every for place in range(DRAWS)],
     }
     for index in range(moments):
         lists[f"z{index}"] = [
-            laws[index].quantile(point[index]) for laws in shown.laws for point in points
+            laws[index].quantile(point[index]) for laws in every for point in points
         ]
     load_lists("_ky_draws", dict.fromkeys(lists, "BIGINT"), lists, connection)
 

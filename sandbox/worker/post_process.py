@@ -25,6 +25,7 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import measurements
 from sandbox.worker.add_noise import NoisyAggregates
+from sandbox.worker.finish_layers import finish_layers
 from sandbox.worker.intervals import NO_ERROR, ErrorBar, Shown, exact_bars, simulated_bars
 from sandbox.worker.released import load_cells, select_released
 from sandbox.worker.render import released_reference
@@ -40,12 +41,14 @@ def post_process(
     plan: Plan, noisy: NoisyAggregates, connection: duckdb.DuckDBPyConnection
 ) -> Release:
     """Return the answer to a plan from its noisy totals. `connection` is an empty engine without any table."""
-    columns = tuple(_column(output.expr, plan.aggregates) for output in plan.post.outputs)
     noise = tuple(
         NoiseUsed(index, measurements.mechanism(moment.loss.accountant), moment.scale, moment.loss)
         for index, moment in enumerate(plan.measurement.moments)
     )
     load_cells(plan, noisy, connection)
+    if plan.post.relation is not None:
+        return _layered(plan, len(noisy.keys), noise, connection)
+    columns = tuple(_column(output.expr, plan.aggregates) for output in plan.post.outputs)
     # rows: (group, value of each output), in the order of the answer
     rows = _select(plan, connection)
     groups = tuple(int(str(row[0])) for row in rows)
@@ -61,6 +64,17 @@ def post_process(
         for group, row in zip(groups, rows, strict=True)
     )
     return Release(columns, cells, noise)
+
+
+def _layered(
+    plan: Plan, released: int, noise: tuple[NoiseUsed, ...], connection: duckdb.DuckDBPyConnection
+) -> Release:
+    answer = finish_layers(plan, released, lambda expr: _column(expr, plan.aggregates), connection)
+    cells = tuple(
+        tuple(_cell(value, bar) for value, bar in zip(row, bars, strict=True))
+        for row, bars in zip(answer.rows, answer.bars, strict=True)
+    )
+    return Release(answer.columns, cells, noise)
 
 
 def _column(expr: Expr, aggregates: tuple[NoisyAggregate, ...]) -> ReleaseColumn:

@@ -18,6 +18,7 @@ from sandbox.worker.add_noise import add_noise
 from sandbox.worker.engine import EngineLimits, open_empty
 from sandbox.worker.execute import ExactAggregates, execute
 from sandbox.worker.keys import TooManyKeys
+from sandbox.worker.layer_check import typed_layers
 from sandbox.worker.post_process import post_process
 from sandbox.worker.released import select_released
 from sandbox.worker.render import released_reference, render_relation, row_reference
@@ -99,9 +100,13 @@ def _check_row_types(plan: Plan, rows: duckdb.DuckDBPyConnection) -> None:
 
 
 def _check_released_types(plan: Plan, released: duckdb.DuckDBPyConnection) -> None:
-    exprs: list[Expr] = [output.expr for output in plan.post.outputs]
-    exprs += [term.expr for term in plan.post.order]
-    exprs += [plan.post.having] if plan.post.having else []
+    for query, parameters, type_ in typed_layers(plan):
+        _check_type(query, parameters, type_, released)
+    exprs: list[Expr] = []
+    if plan.post.relation is None:
+        exprs += [output.expr for output in plan.post.outputs]
+        exprs += [term.expr for term in plan.post.order]
+        exprs += [plan.post.having] if plan.post.having else []
     exprs += [AggregateRef(index, found.type) for index, found in enumerate(plan.aggregates)]
     for expr in exprs:
         rendering = scalars(released_reference, {})

@@ -1,0 +1,156 @@
+"""The answer of a plan with layers above its release: their rows in order, each value with its error bar.
+
+Statement   The answer is a function of the noisy totals and the plan, as in post_process.py.
+Reason      docs/proofs/layers.md: lemma 1 says that nothing else is read, lemma 2 that ties and sums of DOUBLE have one order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+
+from policies.terms import Scalar
+from sandbox.algebra import Column, Expr, KeyRef, Relation, RowOrder, relations, rows_at_most, walk
+from sandbox.boundary import ColumnRole, IntervalMethod, Plan, ReleaseColumn
+from sandbox.worker.intervals import NO_ERROR, ErrorBar, exact_bars, simulated_bars
+from sandbox.worker.keys import TooManyKeys
+from sandbox.worker.layer_bars import Identity, can_simulate, simulate_layers
+from sandbox.worker.layer_facts import Fact, Noise, Origin, fact, facts_of
+from sandbox.worker.layer_forms import ordered_by
+from sandbox.worker.layers import LayerRendering
+from sandbox.worker.scalars.dates import within_years
+from sandbox.worker.sql_types import is_number
+
+ROWS_MAX = 10**7  # of all that joins above the release can make
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredRow:
+    """One row of the answer: how it is found again, the released rows it stems from, and its values."""
+
+    identity: Identity
+    leaves: tuple[int | None, ...]
+    values: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredAnswer:
+    """Columns, values row by row, and the error bars beside them."""
+
+    columns: tuple[ReleaseColumn, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+    bars: tuple[tuple[ErrorBar, ...], ...]
+
+
+def finish_layers(
+    plan: Plan,
+    released: int,
+    column_of: Callable[[Expr], ReleaseColumn],
+    connection: duckdb.DuckDBPyConnection,
+) -> LayeredAnswer:
+    """Return the answer from the loaded cells, `released` in number; `column_of` knows the columns of one released row.
+
+    Refuses (TooManyKeys) by the plan alone: joins above the release that could multiply its rows beyond all bounds.
+    """
+    relation = plan.post.relation
+    if relation is None:
+        raise ValueError("a plan without layers is finished in one step")
+    largest = max(rows_at_most(part, released) for part in relations(relation))
+    if largest > ROWS_MAX:
+        raise TooManyKeys(f"more than {ROWS_MAX} rows above the release")
+    known = facts_of(relation, plan)
+    facts = tuple(fact(output.expr, known) for output in plan.post.outputs)
+    simulated = known.identified and can_simulate(released, largest)
+    columns = tuple(
+        _column(output.expr, found, simulated, column_of)
+        for output, found in zip(plan.post.outputs, facts, strict=True)
+    )
+    rows = _select(plan, relation, connection)
+    bars = _bars(plan, facts, columns, rows, connection)
+    return LayeredAnswer(columns, tuple(row.values for row in rows), bars)
+
+
+def _column(
+    expr: Expr, found: Fact, simulated: bool, column_of: Callable[[Expr], ReleaseColumn]
+) -> ReleaseColumn:
+    if found.noise is Noise.NONE:
+        named = any(isinstance(node, Column | KeyRef) for node in walk(expr))
+        role = ColumnRole.KEY if named else ColumnRole.CONSTANT
+        return ReleaseColumn(expr.type, role, IntervalMethod.NONE)
+    method = IntervalMethod.NONE
+    if found.noise is not Noise.ROUGH and is_number(expr.type):
+        if found.origin is not None:
+            method = column_of(found.origin.expr).interval
+        elif simulated:
+            method = IntervalMethod.SIMULATED_NOISE_LAW
+    return ReleaseColumn(expr.type, ColumnRole.NOISY, method)
+
+
+def _select(
+    plan: Plan, relation: Relation, connection: duckdb.DuckDBPyConnection
+) -> tuple[LayeredRow, ...]:
+    post = plan.post
+    layers = LayerRendering(plan, "_ky_cells", draws=0)
+    rows = layers.rows(relation, spine=True)
+    shown = [f"CAST({name} AS VARCHAR)" for name in rows.identity or ()] + [*rows.leaves]
+    for index, output in enumerate(post.outputs):
+        shown.append(f"{layers.rendering.render(output.expr)} AS o{index}")
+    terms = tuple(RowOrder(term.expr, term.descending, term.nulls_first) for term in post.order)
+    by = ordered_by(terms, rows.ties, layers.rendering)
+    limit = "" if post.limit is None else f" LIMIT {post.limit}"
+    hidden = len(shown) - len(post.outputs)
+    names = ", ".join(
+        [*(f"h{i}" for i in range(hidden)), *(f"o{i}" for i in range(len(post.outputs)))]
+    )
+    chosen = (
+        f"SELECT {', '.join(shown)} FROM {rows.text}"  # noqa: S608
+        f"{by}{limit} OFFSET {post.offset}"
+    )
+    kept = [f"h{place}" for place in range(hidden)]
+    kept += [
+        f"CASE WHEN {within_years(f'o{index}', output.expr.type)} THEN o{index} END"
+        for index, output in enumerate(post.outputs)
+    ]
+    found = connection.execute(
+        f"SELECT {', '.join(kept)} FROM ({chosen}) AS answer({names})",  # noqa: S608
+        layers.rendering.parameters,
+    ).fetchall()
+    width = len(rows.identity or ())
+    return tuple(LayeredRow(row[:width], row[width:hidden], row[hidden:]) for row in found)
+
+
+def _bars(
+    plan: Plan,
+    facts: tuple[Fact, ...],
+    columns: tuple[ReleaseColumn, ...],
+    rows: tuple[LayeredRow, ...],
+    connection: duckdb.DuckDBPyConnection,
+) -> tuple[tuple[ErrorBar, ...], ...]:
+    """Return the error bars, row by row: by the released row where there is one, by simulation elsewhere."""
+    wanted = [i for i, column in enumerate(columns) if column.interval is not IntervalMethod.NONE]
+    layered = simulate_layers(
+        plan, tuple(index for index in wanted if facts[index].origin is None), connection
+    )
+    by_column: list[list[ErrorBar]] = []
+    for index, found in enumerate(facts):
+        if index in layered:
+            by_column.append([layered[index].get(row.identity, NO_ERROR) for row in rows])
+        elif index in wanted and found.origin is not None:
+            by_column.append(_of_origin(plan, found.origin, columns[index], rows, connection))
+        else:
+            by_column.append([NO_ERROR] * len(rows))
+    return tuple(zip(*by_column, strict=True))
+
+
+def _of_origin(
+    plan: Plan,
+    origin: Origin,
+    column: ReleaseColumn,
+    rows: tuple[LayeredRow, ...],
+    connection: duckdb.DuckDBPyConnection,
+) -> list[ErrorBar]:
+    places = [row.leaves[origin.leaf] for row in rows]
+    groups = tuple(dict.fromkeys(place for place in places if place is not None))
+    exact = column.interval is IntervalMethod.EXACT_NOISE_LAW
+    bars = (exact_bars if exact else simulated_bars)(plan, origin.expr, groups, connection)
+    return [NO_ERROR if place is None else bars.get(place, NO_ERROR) for place in places]

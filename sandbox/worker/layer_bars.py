@@ -1,0 +1,103 @@
+"""Error bars of an answer that stands layers above the release.
+
+Method      A value that is still an expression over one released row has the bars it would have in that row. Any other that
+            the noise reaches smoothly is simulated: the whole post-processing runs on DRAWS draws of the noise, independent
+            from group to group, and rows of different draws are matched by what carries no noise in them.
+Promised    What intervals.py promises. Rows chosen by their noise (HAVING, LIMIT) have the intervals of rows named beforehand.
+Not promised  An interval for extremes, ranks, and whatever is counted or added up over rows that were chosen by their
+            noise: simulating a choice a second time repeats its bias. They have none, and none has an answer over more than
+            GROUPS_MAX released rows, or with joins that could make more than ROWS_MAX, that would have to be simulated.
+"""
+
+import math
+from collections.abc import Mapping
+
+import duckdb
+
+from policies.terms import Scalar
+from sandbox.boundary import Plan
+from sandbox.worker.intervals import (
+    DRAWS,
+    RANK,
+    ErrorBar,
+    drawn_cells,
+    load_draws,
+)
+from sandbox.worker.layers import LayerRendering
+
+GROUPS_MAX = 2_000  # times DRAWS rows are simulated at once
+ROWS_MAX = 20_000  # that joins of simulated rows could make
+
+Identity = tuple[Scalar, ...]
+
+
+def can_simulate(released: int, largest: int) -> bool:
+    """Tell whether so many released rows, and joins of at most so many, are few enough."""
+    return released <= GROUPS_MAX and largest <= ROWS_MAX
+
+
+def simulate_layers(
+    plan: Plan, outputs: tuple[int, ...], connection: duckdb.DuckDBPyConnection
+) -> Mapping[int, Mapping[Identity, ErrorBar]]:
+    """Return the error bars of each of these outputs, for each row by its identity."""
+    relation = plan.post.relation
+    if not outputs or relation is None:
+        return {}
+    load_draws(plan, connection)
+    _spread_draws(connection)
+    layers = LayerRendering(plan, drawn_cells(plan, _EACH_ITS_OWN), DRAWS)
+    rows = layers.rows(relation, spine=True)
+    if rows.identity is None:
+        return {}
+    # As text: a key may be a date that Python has no value for.
+    values = [
+        f"{layers.rendering.render(plan.post.outputs[output].expr)} AS o{output}"
+        for output in outputs
+    ]
+    identity = [f"CAST({name} AS VARCHAR) AS i{place}" for place, name in enumerate(rows.identity)]
+    names = [f"i{place}" for place in range(len(identity))]
+    drawn = f"SELECT {', '.join([*identity, *values])} FROM {rows.text}"  # noqa: S608
+    shown = ", ".join([*names, *(_statistics(output) for output in outputs)])
+    grouped = f" GROUP BY {', '.join(names)}" if names else ""
+    found = connection.execute(
+        f"SELECT {shown} FROM ({drawn}){grouped}",  # noqa: S608
+        layers.rendering.parameters,
+    ).fetchall()
+    bars: dict[int, dict[Identity, ErrorBar]] = {output: {} for output in outputs}
+    for row in found:
+        for place, output in enumerate(outputs):
+            bar = _bar(*row[len(names) + 4 * place : len(names) + 4 * place + 4])
+            if bar is not None:
+                bars[output][tuple(row[: len(names)])] = bar
+    return bars
+
+
+def _statistics(output: int) -> str:
+    value = f"o{output}"
+    kept = f"FILTER (WHERE {value} IS NOT NULL AND isfinite(CAST({value} AS DOUBLE)))"
+    values = f"list_sort(list({value}) {kept})"
+    # Over the sorted values: in another order the last bits of a deviation would be others.
+    deviation = f"list_aggregate(list_sort(list(CAST({value} AS DOUBLE)) {kept}), 'stddev_samp')"
+    return f"count({value}) {kept}, {deviation}, {values}[{RANK}], {values}[{DRAWS + 1 - RANK}]"
+
+
+def _bar(count: int, deviation: float | None, lower: Scalar, upper: Scalar) -> ErrorBar | None:
+    # A value that some draws do not have says nothing about its own error.
+    if count != DRAWS:
+        return None
+    finite = deviation is not None and math.isfinite(deviation)
+    return ErrorBar(deviation if finite else None, lower, upper)
+
+
+# Each group goes through the points of the noise law in an order of its own. In one common order the errors of all groups
+# would rise and fall together, and the error of a sum of n groups would come out n times that of one, not √n times.
+_EACH_ITS_OWN = "JOIN _ky_spread USING (g) JOIN _ky_draws USING (point)"
+
+
+def _spread_draws(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of which point of the noise law a group has in a draw. rows: (group, draw, point)"""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _ky_spread AS SELECT g, d, CAST(row_number() OVER"  # noqa: S608
+        " (PARTITION BY g ORDER BY md5(concat_ws(':', g, d)), d) AS BIGINT) - 1 AS point"
+        f" FROM _ky_cells CROSS JOIN (SELECT range AS d FROM range({DRAWS}))"
+    )
