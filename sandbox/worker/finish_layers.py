@@ -12,7 +12,8 @@ import duckdb
 from policies.terms import Scalar
 from sandbox.algebra import Column, Expr, KeyRef, Relation, RowOrder, relations, rows_at_most, walk
 from sandbox.boundary import ColumnRole, IntervalMethod, Plan, ReleaseColumn
-from sandbox.worker.intervals import NO_ERROR, ErrorBar, exact_bars, simulated_bars
+from sandbox.privacy.spread import ErrorLaw
+from sandbox.worker.intervals import NO_ERROR, ErrorBar, Shown, exact_bars, simulated_bars
 from sandbox.worker.keys import TooManyKeys
 from sandbox.worker.layer_bars import Identity, can_simulate, simulate_layers
 from sandbox.worker.layer_facts import Fact, Noise, Origin, fact, facts_of
@@ -20,6 +21,8 @@ from sandbox.worker.layer_forms import ordered_by
 from sandbox.worker.layers import LayerRendering
 from sandbox.worker.scalars.dates import within_years
 from sandbox.worker.sql_types import is_number
+
+Laws = tuple[tuple[ErrorLaw, ...], ...]  # for each grouping set, of each moment
 
 ROWS_MAX = 10**7  # of all that joins above the release can make
 
@@ -44,29 +47,32 @@ class LayeredAnswer:
 
 def finish_layers(
     plan: Plan,
-    released: int,
+    laws: Laws,
     column_of: Callable[[Expr], ReleaseColumn],
     connection: duckdb.DuckDBPyConnection,
 ) -> LayeredAnswer:
-    """Return the answer from the loaded cells, `released` in number; `column_of` knows the columns of one released row.
+    """Return the answer from the loaded cells; `column_of` knows the columns of one released row.
 
     Refuses (TooManyKeys) by the plan alone: joins above the release that could multiply its rows beyond all bounds.
     """
     relation = plan.post.relation
     if relation is None:
         raise ValueError("a plan without layers is finished in one step")
+    (released,) = connection.execute("SELECT count(*) FROM _ky_cells").fetchall()[0]
     largest = max(rows_at_most(part, released) for part in relations(relation))
     if largest > ROWS_MAX:
         raise TooManyKeys(f"more than {ROWS_MAX} rows above the release")
     known = facts_of(relation, plan)
     facts = tuple(fact(output.expr, known) for output in plan.post.outputs)
-    simulated = known.identified and can_simulate(released, largest)
+    # Rows of several grouping sets share their noise: draws for each of them alone would be those of other cells.
+    alone = not plan.measurement.sets and not plan.post.sets
+    simulated = alone and known.identified and can_simulate(released, largest)
     columns = tuple(
         _column(output.expr, found, simulated, column_of)
         for output, found in zip(plan.post.outputs, facts, strict=True)
     )
     rows = _select(plan, relation, connection)
-    bars = _bars(plan, facts, columns, rows, connection)
+    bars = _Bars(plan, laws, connection).of(columns, facts, rows)
     return LayeredAnswer(columns, tuple(row.values for row in rows), bars)
 
 
@@ -119,38 +125,41 @@ def _select(
     return tuple(LayeredRow(row[:width], row[width:hidden], row[hidden:]) for row in found)
 
 
-def _bars(
-    plan: Plan,
-    facts: tuple[Fact, ...],
-    columns: tuple[ReleaseColumn, ...],
-    rows: tuple[LayeredRow, ...],
-    connection: duckdb.DuckDBPyConnection,
-) -> tuple[tuple[ErrorBar, ...], ...]:
-    """Return the error bars, row by row: by the released row where there is one, by simulation elsewhere."""
-    wanted = [i for i, column in enumerate(columns) if column.interval is not IntervalMethod.NONE]
-    layered = simulate_layers(
-        plan, tuple(index for index in wanted if facts[index].origin is None), connection
-    )
-    by_column: list[list[ErrorBar]] = []
-    for index, found in enumerate(facts):
-        if index in layered:
-            by_column.append([layered[index].get(row.identity, NO_ERROR) for row in rows])
-        elif index in wanted and found.origin is not None:
-            by_column.append(_of_origin(plan, found.origin, columns[index], rows, connection))
-        else:
-            by_column.append([NO_ERROR] * len(rows))
-    return tuple(zip(*by_column, strict=True))
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """Finds error bars: by the released row where there is one, by simulation elsewhere."""
 
+    plan: Plan
+    laws: Laws
+    connection: duckdb.DuckDBPyConnection
 
-def _of_origin(
-    plan: Plan,
-    origin: Origin,
-    column: ReleaseColumn,
-    rows: tuple[LayeredRow, ...],
-    connection: duckdb.DuckDBPyConnection,
-) -> list[ErrorBar]:
-    places = [row.leaves[origin.leaf] for row in rows]
-    groups = tuple(dict.fromkeys(place for place in places if place is not None))
-    exact = column.interval is IntervalMethod.EXACT_NOISE_LAW
-    bars = (exact_bars if exact else simulated_bars)(plan, origin.expr, groups, connection)
-    return [NO_ERROR if place is None else bars.get(place, NO_ERROR) for place in places]
+    def of(
+        self,
+        columns: tuple[ReleaseColumn, ...],
+        facts: tuple[Fact, ...],
+        rows: tuple[LayeredRow, ...],
+    ) -> tuple[tuple[ErrorBar, ...], ...]:
+        """Return the error bars, row by row."""
+        wanted = [i for i, c in enumerate(columns) if c.interval is not IntervalMethod.NONE]
+        anew = tuple(index for index in wanted if facts[index].origin is None)
+        layered = simulate_layers(self.plan, self.laws, anew, self.connection)
+        by_column: list[list[ErrorBar]] = []
+        for index, found in enumerate(facts):
+            if index in layered:
+                by_column.append([layered[index].get(row.identity, NO_ERROR) for row in rows])
+            elif index in wanted and found.origin is not None:
+                by_column.append(self._of_origin(found.origin, columns[index], rows))
+            else:
+                by_column.append([NO_ERROR] * len(rows))
+        return tuple(zip(*by_column, strict=True))
+
+    def _of_origin(
+        self, origin: Origin, column: ReleaseColumn, rows: tuple[LayeredRow, ...]
+    ) -> list[ErrorBar]:
+        places = [row.leaves[origin.leaf] for row in rows]
+        groups = tuple(dict.fromkeys(place for place in places if place is not None))
+        exact = column.interval is IntervalMethod.EXACT_NOISE_LAW
+        bars = (exact_bars if exact else simulated_bars)(
+            self.plan, origin.expr, Shown(groups, self.laws), self.connection
+        )
+        return [NO_ERROR if place is None else bars.get(place, NO_ERROR) for place in places]

@@ -16,6 +16,7 @@ import duckdb
 
 from policies.terms import Scalar
 from sandbox.boundary import Plan
+from sandbox.privacy.spread import ErrorLaw
 from sandbox.worker.intervals import (
     DRAWS,
     RANK,
@@ -37,13 +38,16 @@ def can_simulate(released: int, largest: int) -> bool:
 
 
 def simulate_layers(
-    plan: Plan, outputs: tuple[int, ...], connection: duckdb.DuckDBPyConnection
+    plan: Plan,
+    laws: tuple[tuple[ErrorLaw, ...], ...],
+    outputs: tuple[int, ...],
+    connection: duckdb.DuckDBPyConnection,
 ) -> Mapping[int, Mapping[Identity, ErrorBar]]:
     """Return the error bars of each of these outputs, for each row by its identity."""
     relation = plan.post.relation
     if not outputs or relation is None:
         return {}
-    load_draws(plan, connection)
+    load_draws(laws, connection)
     _spread_draws(connection)
     layers = LayerRendering(plan, drawn_cells(plan, _EACH_ITS_OWN), DRAWS)
     rows = layers.rows(relation, spine=True)
@@ -91,7 +95,7 @@ def _bar(count: int, deviation: float | None, lower: Scalar, upper: Scalar) -> E
 
 # Each group goes through the points of the noise law in an order of its own. In one common order the errors of all groups
 # would rise and fall together, and the error of a sum of n groups would come out n times that of one, not √n times.
-_EACH_ITS_OWN = "JOIN _ky_spread USING (g) JOIN _ky_draws USING (point)"
+_EACH_ITS_OWN = "JOIN _ky_spread USING (g) JOIN _ky_draws USING (s, point)"
 
 
 def _spread_draws(connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,6 +18,7 @@ from sandbox.algebra import (
     Constants,
     Expr,
     Group,
+    GroupingRef,
     Join,
     JoinType,
     KeyRef,
@@ -168,6 +169,10 @@ def _substituted(expr: Expr, known: Facts, leaves: set[int]) -> Expr | None:
             return None
         leaves.add(origin.leaf)
         return origin.expr
+    if isinstance(
+        expr, GroupingRef
+    ):  # stands directly over the released rows, which are read once there
+        leaves.add(0)
     if not isinstance(expr, Call):
         return expr
     args = [_substituted(arg, known, leaves) for arg in expr.args]

@@ -17,7 +17,6 @@ from sandbox.algebra import (
     Group,
     Join,
     JoinType,
-    KeyRef,
     Limit,
     Project,
     Relation,
@@ -27,6 +26,7 @@ from sandbox.algebra import (
 from sandbox.boundary import Plan
 from sandbox.worker.layer_forms import aggregation_text, ordered_by, window_text
 from sandbox.worker.released import select_released
+from sandbox.worker.render import released_reference
 from sandbox.worker.scalars import Reference, scalars
 from sandbox.worker.sql_types import NotRenderable, listed, name_of
 
@@ -78,7 +78,7 @@ class LayerRendering:
             if found is None:
                 raise NotRenderable("above the release there are released values only")
             return found
-        return f"{'k' if isinstance(reference, KeyRef) else 'a'}{reference.index}"
+        return released_reference(reference)
 
     def rows(self, relation: Relation, spine: bool) -> Rows:
         """Return a relation as SQL. `spine` says that its rows are the answer's own: draws do not choose among them anew."""
@@ -125,6 +125,8 @@ class LayerRendering:
         group = self._hide()
         draw = self._hide() if self.drawn else None
         columns = tuple(f"k{index}" for index in range(len(self.plan.measurement.keys)))
+        if self.plan.measurement.sets:
+            columns += tuple(f"r{index}" for index in range(len(columns)))
         columns += tuple(f"a{index}" for index in range(len(self.plan.aggregates)))
         shown = [*columns, f"g AS {group}", *([f"d AS {draw}"] if draw else [])]
         text = select_released(self.plan, self.rendering, ", ".join(shown), "", self.cells)

@@ -25,7 +25,7 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import measurements
 from sandbox.worker.add_noise import NoisyAggregates
-from sandbox.worker.finish_layers import finish_layers
+from sandbox.worker.finish_layers import Laws, finish_layers
 from sandbox.worker.intervals import NO_ERROR, ErrorBar, Shown, exact_bars, simulated_bars
 from sandbox.worker.released import load_cells, select_released
 from sandbox.worker.render import released_reference
@@ -46,13 +46,13 @@ def post_process(
         for index, moment in enumerate(plan.measurement.moments)
     )
     load_cells(plan, noisy, connection)
+    laws = error_laws(plan, noisy.sizes)
     if plan.post.relation is not None:
-        return _layered(plan, len(noisy.keys), noise, connection)
+        return _layered(plan, laws, noise, connection)
     columns = tuple(_column(output.expr, plan.aggregates) for output in plan.post.outputs)
     # rows: (group, value of each output), in the order of the answer
     rows = _select(plan, connection)
     groups = tuple(int(str(row[0])) for row in rows)
-    laws = error_laws(plan, noisy.sizes)
     bars = tuple(
         _bars(plan, output.expr, column, Shown(groups, laws), connection)
         for output, column in zip(plan.post.outputs, columns, strict=True)
@@ -67,9 +67,9 @@ def post_process(
 
 
 def _layered(
-    plan: Plan, released: int, noise: tuple[NoiseUsed, ...], connection: duckdb.DuckDBPyConnection
+    plan: Plan, laws: Laws, noise: tuple[NoiseUsed, ...], connection: duckdb.DuckDBPyConnection
 ) -> Release:
-    answer = finish_layers(plan, released, lambda expr: _column(expr, plan.aggregates), connection)
+    answer = finish_layers(plan, laws, lambda expr: _column(expr, plan.aggregates), connection)
     cells = tuple(
         tuple(_cell(value, bar) for value, bar in zip(row, bars, strict=True))
         for row, bars in zip(answer.rows, answer.bars, strict=True)

@@ -34,6 +34,7 @@ from sandbox.worker import layer_bars
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.layer_bars import simulate_layers
 from sandbox.worker.released import load_cells
+from sandbox.worker.set_cells import error_laws
 from tests.unit.layer_world import (
     BIGINT,
     COUNT,
@@ -146,7 +147,7 @@ def test_in_one_common_order_of_draws_errors_would_rise_and_fall_together(monkey
     assert width(GROUPED, OVER_GROUPS[0]) > 1.8 * alone
 
 
-_COMMON = "CROSS JOIN (SELECT *, point AS d FROM _ky_draws)"
+_COMMON = "JOIN (SELECT *, point AS d FROM _ky_draws) USING (s)"
 
 
 def width(relation: Relation, output: Expr) -> float:
@@ -167,7 +168,7 @@ def test_a_simulated_maximum_would_miss_the_truth():
     noisy = NoisyAggregates(tuple((i,) for i in range(GROUPS)), moments)
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         load_cells(plan, noisy, connection)
-        bars = simulate_layers(plan, (0,), connection)[0].values()
+        bars = simulate_layers(plan, error_laws(plan, noisy.sizes), (0,), connection)[0].values()
     held = sum(bar.lower <= 1_000 <= bar.upper for bar in bars)  # type: ignore[operator]
     assert held / len(bars) < 0.9
     assert all(row[0].lower is None for row in released(plan, *moments).rows)
