@@ -17,8 +17,7 @@ from policies.terms import Scalar
 from sandbox.boundary import KEYS_MAX, TOTAL_MAX, Measurement, Moment, MomentKind
 from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
-from sandbox.worker.render import render_relation, row_reference
-from sandbox.worker.scalars import scalars
+from sandbox.worker.render import render_relation, row_reference, row_rendering
 from sandbox.worker.set_totals import rows_of_sets, set_totals
 from sandbox.worker.sql_types import listed, name_of
 from sandbox.worker.steps import row_steps
@@ -83,7 +82,7 @@ def _make_partials(
     measurement: Measurement, domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection
 ) -> None:
     """Make the table of clipped partials. rows: (unit, key…, value…) → (unit, group, steps…) → (unit, group, partial…)."""
-    rendering = scalars(row_reference, {})
+    rendering = row_rendering(measurement.scans, {})
     columns = [f"{row_reference(measurement.unit)} AS u"]
     for index, key in enumerate(measurement.keys):
         columns.append(f"{settled(rendering.render(key.expr), key.expr.type)} AS k{index}")

@@ -8,7 +8,7 @@ from sandbox.boundary import Plan
 from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
 from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.add_noise import NoisyAggregates
-from sandbox.worker.scalars import Reference, Rendering
+from sandbox.worker.scalars import Reference, Rendering, scalars
 from sandbox.worker.set_cells import I64_MAX as I64_MAX
 from sandbox.worker.set_cells import cells_of
 from sandbox.worker.sql_types import BIGINT, NotRenderable, listed, name_of
@@ -57,7 +57,7 @@ def finish(plan: Plan, index: int, rendering: Rendering) -> str:
     aggregate = plan.aggregates[index]
     # In an ending, the moments stand where the aggregates stand above it.
     expr = AGGREGATES[aggregate.name].finish(ending_of(plan, index))
-    return Rendering(rendering.rules, _moment_reference, rendering.parameters).render(expr)
+    return scalars(_moment_reference, rendering.parameters).render(expr)
 
 
 def ending_of(plan: Plan, index: int) -> Ending:

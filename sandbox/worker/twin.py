@@ -21,11 +21,11 @@ from sandbox.worker.keys import TooManyKeys
 from sandbox.worker.layer_check import typed_layers
 from sandbox.worker.post_process import post_process
 from sandbox.worker.released import select_released
-from sandbox.worker.render import released_reference, render_relation, row_reference
+from sandbox.worker.render import released_reference, render_relation, row_rendering
 from sandbox.worker.scalars import scalars
 from sandbox.worker.sql_types import NotRenderable, name_of
 from sandbox.worker.twin_tables import empty_twin, fill_twin
-from sandbox.worker.unit_flow import conditions
+from sandbox.worker.twin_types import typed
 
 _DOES_NOT_BIND = (
     duckdb.BinderException,
@@ -88,20 +88,17 @@ def _finish(plan: Plan, exact: ExactAggregates, released: duckdb.DuckDBPyConnect
 
 
 def _check_row_types(plan: Plan, rows: duckdb.DuckDBPyConnection) -> None:
-    measurement = plan.measurement
-    exprs = list(conditions(measurement.relation))
-    exprs += [key.expr for key in measurement.keys]
-    exprs += [moment.value for moment in measurement.moments]
-    for expr in exprs:
-        rendering = scalars(row_reference, {})
-        value = rendering.render(expr)
-        source = render_relation(measurement.relation, measurement.scans, rendering)
-        _check_type(f"SELECT {value} AS x FROM {source}", rendering.parameters, expr.type, rows)  # noqa: S608
+    for exprs, relation in typed(plan.measurement):
+        rendering = row_rendering(plan.measurement.scans, {})
+        values = ", ".join(rendering.render(expr) for expr in exprs)
+        source = render_relation(relation, plan.measurement.scans, rendering)
+        types = tuple(expr.type for expr in exprs)
+        _check_types(f"SELECT {values} FROM {source}", rendering.parameters, types, rows)  # noqa: S608
 
 
 def _check_released_types(plan: Plan, released: duckdb.DuckDBPyConnection) -> None:
     for query, parameters, type_ in typed_layers(plan):
-        _check_type(query, parameters, type_, released)
+        _check_types(query, parameters, (type_,), released)
     exprs: list[Expr] = []
     if plan.post.relation is None:
         exprs += [output.expr for output in plan.post.outputs]
@@ -112,15 +109,15 @@ def _check_released_types(plan: Plan, released: duckdb.DuckDBPyConnection) -> No
         rendering = scalars(released_reference, {})
         value = rendering.render(expr)
         query = select_released(plan, rendering, f"{value} AS x", "")
-        _check_type(query, rendering.parameters, expr.type, released)
+        _check_types(query, rendering.parameters, (expr.type,), released)
 
 
-def _check_type(
+def _check_types(
     query: str,
     parameters: dict[str, object],
-    type_: SqlType,
+    types: tuple[SqlType, ...],
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     described = connection.execute(f"DESCRIBE {query}", parameters).fetchall()
-    if [row[1] for row in described] != [name_of(type_)]:
+    if [row[1] for row in described] != [name_of(type_) for type_ in types]:
         raise _TypeDiffers

@@ -8,11 +8,10 @@ from math import gcd
 import duckdb
 
 from policies.terms import Scalar, SqlType, TypeKind
-from sandbox.algebra import Expr, Literal, walk
+from sandbox.algebra import Expr, Literal, expressions, walk
 from sandbox.boundary import UNIT_COLUMN, ListedValues, Measurement
 from sandbox.worker.render import quoted
 from sandbox.worker.sql_types import INTEGER, INTEGER_MAX, name_of
-from sandbox.worker.unit_flow import conditions
 
 _ROWS_PER_UNIT = 3
 _ROWS_OF_JOINS_MAX = 20_000  # rows of the product of all tables: bounds the rehearsal's time
@@ -135,7 +134,7 @@ def _constants(measurement: Measurement) -> tuple[Scalar, ...]:
 def _exprs(measurement: Measurement) -> Iterator[Expr]:
     yield from (key.expr for key in measurement.keys)
     yield from (moment.value for moment in measurement.moments)
-    yield from conditions(measurement.relation)
+    yield from expressions(measurement.relation)
 
 
 def _text(value: Scalar) -> str:

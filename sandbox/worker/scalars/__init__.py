@@ -12,9 +12,10 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
-from sandbox.algebra import Op
+from sandbox.algebra import Exists, Op
 from sandbox.worker.scalars import choice, dates, numbers, text
 from sandbox.worker.scalars.rendering import Reference, Rendering, Rule
+from sandbox.worker.sql_types import NotRenderable
 
 # One visible line for each operator: an operator without a line here cannot reach a row.
 RULES = MappingProxyType[Op, Rule](
@@ -73,8 +74,12 @@ RULES = MappingProxyType[Op, Rule](
 
 
 def scalars(refer: Callable[[Reference], str], parameters: dict[str, Any]) -> Rendering:
-    """Return a renderer that names columns by `refer` and collects constants in `parameters`."""
-    return Rendering(RULES, refer, parameters)
+    """Return a renderer of expressions without EXISTS, which names columns by `refer` and constants in `parameters`."""
+    return Rendering(RULES, refer, _no_relation, parameters)
+
+
+def _no_relation(rendering: Rendering, found: Exists) -> str:
+    raise NotRenderable("there are no other rows to ask about")
 
 
 __all__ = ["RULES", "Reference", "Rendering", "scalars"]

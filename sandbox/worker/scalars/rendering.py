@@ -26,21 +26,25 @@ TEXT_MAX = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """Renders expressions by `rules`; `refer` names columns, and constants collect in `parameters` by name."""
+    """Renders expressions by `rules`; `refer` names columns, and constants collect in `parameters` by name.
+
+    `exists` renders what only an expression over rows may hold: a question about other rows.
+    """
 
     rules: "Mapping[Op, Rule]"
     refer: Callable[[Reference], str]
+    exists: "Callable[[Rendering, Exists], str]"
     parameters: dict[str, Any]
 
     def render(self, expr: Expr) -> str:
         """Return the total SQL of an expression; its DuckDB type is exactly `expr.type`."""
         if isinstance(expr, Literal):
             return self.constant(expr.value, expr.type)
-        if isinstance(expr, Exists):
-            raise NotRenderable("a row's expression has no relation in it")
-        if not isinstance(expr, Call):
+        if not isinstance(expr, Call | Exists):
             return self.refer(expr)
-        found = self.rules[expr.op](self, expr)
+        found = (
+            self.rules[expr.op](self, expr) if isinstance(expr, Call) else self.exists(self, expr)
+        )
         if len(found) > TEXT_MAX:
             raise NotRenderable("the expression is too large once it is made total")
         return found
