@@ -146,14 +146,28 @@ class _Replay:
             self._unmetered[index] = (event, accepted.event)
 
     def reused(self, index: int, event: Event) -> None:
-        charges = self._charges_of(event)
-        self._check_new(index, event, charges)
-        if any(charge.unit is not Unit.MICRO_YUAN for charge in charges):
-            self._error("reuse_charged", index, "a stored answer was charged a loss")
+        self._again(index, event)
         original = self._released.get(cast("int", event.data["released"]))
         if original != self._repeatable(event, event):
             detail = "no such answer of this family and snapshot before this entry"
             self._error("reuse_unfounded", index, detail)
+
+    def derived(self, index: int, event: Event) -> None:
+        self._again(index, event)
+        wanted = self._repeatable(event, event)
+        for source in cast("list[int]", event.data["released"]):
+            # Another answer has another commitment; family and snapshots must be those of its noisy totals.
+            if self._released.get(source, ())[1:] != wanted[1:]:
+                detail = (
+                    f"entry {source} is no answer of this family and snapshot before this entry"
+                )
+                self._error("reuse_unfounded", index, detail)
+
+    def _again(self, index: int, event: Event) -> None:
+        charges = self._charges_of(event)
+        self._check_new(index, event, charges)
+        if any(charge.unit is not Unit.MICRO_YUAN for charge in charges):
+            self._error("reuse_charged", index, "a stored answer was charged a loss")
         for charge in charges:
             self._move(index, charge, posted=charge.amount, held=0)
         self._unmetered[index] = (event, event)
@@ -250,6 +264,7 @@ _STEPS: Mapping[str, Callable[[_Replay, int, Event], None]] = {
     "query.failed": _Replay.ended,
     "query.voided": _Replay.ended,
     "query.reused": _Replay.reused,
+    "query.derived": _Replay.derived,
     "usage.recorded": _Replay.usage,
     "plan.activated": _Replay.document,
     "agreement.activated": _Replay.document,

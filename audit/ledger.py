@@ -2,9 +2,10 @@
 
     reserve   holds the charges on every account or on none; durable on return            query.accepted
     start     the one permission to start a worker; a second caller is refused
-    post      answer, loss, fee, usage and commitment become durable together             query.released, usage.recorded
+    post      answer, totals, loss, fee, usage and commitment become durable together     query.released, usage.recorded
     fail      after rows were touched it spends the loss; money always comes back         query.failed, query.voided
     reuse     the stored answer again: a fee of its own, no loss                          query.reused, usage.recorded
+    derive    another answer from stored totals: a fee of its own, no loss                query.derived, usage.recorded
     recover   at start-up, what a crash left open, by the same path as `fail`
     sweep     what its deadline left open, likewise
 
@@ -12,14 +13,16 @@
     open_account(account_id, unit, cap, authority) -> index | None        idempotent; None when nothing changed
     reserve(Request) -> Reserved(fence, index) | Insufficient | Replayed(Outcome) | Conflict
     start(operation_id, fence) -> None                                     raises FenceRejected
-    post(operation_id, fence, content, cell_digest) -> Posted(index, usage_index)      raises FenceRejected
+    post(Posting) -> Posted(index, usage_index)                            raises FenceRejected
     fail(operation_id, fence, reason, touched) -> index                    raises FenceRejected
     reuse(Request, cell_digest) -> Reused(index, release) | NotStored | Insufficient | Replayed | Conflict
+    derive(Request, (content, operation ids)) -> Reused | Insufficient | Replayed | Conflict
     refuse(operation_id, client_id, stage, code) -> index
     record(kind, event_id, subject, data) -> index                         documents, statements, holders' acts
     review_failures(client_id, family, authority) -> index
     outcome(client_id, idempotency_key), outcome_of(operation_id) -> Outcome | None
     cell(cell_digest) -> StoredRelease | None      balance(account_id) -> Balance | None
+    vectors(name) -> tuple[StoredVector, ...]      totals(operation_id) -> bytes | None
     balances() -> tuple[Balance, ...]
     failures(client_id, family) -> int       shape_failures(shape) -> int
 
@@ -29,14 +32,12 @@ Quote = hold = bill: the usage record and the price are fixed by `reserve`, so `
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from sqlite3 import Connection
 
-from audit import settle
-from audit.charge import Balance, Charge, Unit
+from audit import again, settle
+from audit.charge import Balance, Unit
 from audit.log import events
-from audit.log.commitment import commit
 from audit.log.fields import spell_time
 from audit.request import (
     Conflict,
@@ -44,6 +45,7 @@ from audit.request import (
     NotStored,
     Outcome,
     Posted,
+    Posting,
     Recovered,
     Replayed,
     Request,
@@ -52,14 +54,15 @@ from audit.request import (
     check_request,
     check_reuse,
 )
-from audit.store import accounts, entries, operations
+from audit.store import accounts, cells, entries, operations
+from audit.store.cells import StoredVector
 from audit.store.operations import FenceRejected, Operation, State, StoredRelease
 from audit.store.sqlite import Store
 
 # Named so that a crash test can stop the process at each; between two of them nothing is half done.
 FAULT_POINTS = tuple(
     f"{step}.{moment}"
-    for step in ("reserve", "start", "post", "fail", "reuse", "recover")
+    for step in ("reserve", "start", "post", "fail", "reuse", "derive", "recover")
     for moment in ("begun", "written", "committed")
 )
 _CRASH, _EXPIRED, _TIMEOUT = "crash", "expired", "timeout"
@@ -113,10 +116,9 @@ class Ledger:
             if refused is not None:
                 return refused
             fence = secrets.token_hex(16)
-            charges = [_charge_fields(charge) for charge in request.charges]
             data = {
                 "operation": request.operation_id,
-                "charges": charges,
+                "charges": request.charge_fields(),
                 "deadline": spell_time(request.deadline),
                 **request.terms.fields(),
             }
@@ -137,18 +139,10 @@ class Ledger:
                 raise FenceRejected(f"operation `{operation_id}` is past its deadline")
             operations.start(tx, operation_id)
 
-    def post(self, operation_id: str, fence: str, content: bytes, cell_digest: str) -> Posted:
-        """Make the answer durable together with its loss, its fee and its leaf. Only then may it be shown."""
-        sealed = commit(content)
+    def post(self, posting: Posting) -> Posted:
+        """Make the answer durable together with its totals, its loss, its fee and its leaf. Only then may it be shown."""
         with self._step("post") as tx:
-            operation = operations.take(tx, operation_id, fence)
-            index = settle.released(tx, operation, sealed, self._now())
-            usage_index = settle.record_usage(tx, operation, index, self._now())
-            release = StoredRelease(
-                operation_id, operation.accepted_index, index, content, sealed.salt, sealed.digest
-            )
-            operations.insert_release(tx, release, cell_digest)
-        return Posted(index, usage_index)
+            return settle.posted(tx, posting, self._now())
 
     def fail(self, operation_id: str, fence: str, reason: str, touched: bool) -> int:
         """Settle an operation that releases nothing. `touched` says that rows may have been read."""
@@ -178,26 +172,24 @@ class Ledger:
             release = operations.cell(tx, cell_digest)
             if release is None:
                 return NotStored()
-            self._refuse_other_answer(tx, request, release)
-            data = {
-                "operation": request.operation_id,
-                "released": release.index,
-                "commitment": release.commitment,
-                "charges": [_charge_fields(charge) for charge in request.charges],
-                **request.terms.fields(),
-            }
-            event_id = f"{request.operation_id}.end"
-            index = self._append(tx, "query.reused", event_id, request.client_id, data)
-            row = replace(
-                self._row(request, State.REUSED, index),
-                ended_index=index,
-                release_of=release.operation_id,
-            )
-            terms = (request.terms.family, request.terms.shape)
-            operations.insert(tx, row, request.idempotency_key, secrets.token_hex(16), terms)
-            accounts.post_at_once(tx, request.charges)
-            settle.record_usage(tx, row, index, self._now())
+            row = self._row(request, State.REUSED, entries.size(tx))
+            index = again.repeat(tx, request, row, release, self._now())
         return Reused(index, release)
+
+    def derive(
+        self, request: Request, made: tuple[bytes, tuple[str, ...]]
+    ) -> Reused | Insufficient | Replayed | Conflict:
+        """Keep and give an answer made from stored totals. The caller has decided anew that this client may ask."""
+        check_reuse(request)
+        with self._step("derive") as tx:
+            refused = self._known_or_short(tx, request)
+            if refused is not None:
+                return refused
+            row = self._row(request, State.REUSED, entries.size(tx))
+            release = again.derive(tx, request, row, made, self._now())
+            # No cell: asked again it is made again, of less noisy totals if there are some by then.
+            operations.insert_release(tx, release)
+        return Reused(release.index, release)
 
     def refuse(self, operation_id: str, client_id: str, stage: str, code: str) -> int:
         """Log that a query was refused; nothing was reserved and the idempotency key stays free."""
@@ -237,6 +229,16 @@ class Ledger:
         """Return the stored answer to a question."""
         with self._store.read() as tx:
             return operations.cell(tx, cell_digest)
+
+    def vectors(self, name: str) -> tuple[StoredVector, ...]:
+        """Return the stored vectors of a name, oldest first."""
+        with self._store.read() as tx:
+            return cells.vectors(tx, name)
+
+    def totals(self, operation_id: str) -> bytes | None:
+        """Return the noisy totals of an operation."""
+        with self._store.read() as tx:
+            return cells.totals(tx, operation_id)
 
     def balance(self, account_id: str) -> Balance | None:
         """Return where one account stands."""
@@ -292,17 +294,6 @@ class Ledger:
         charge, balance = short
         return Insufficient(charge.account_id, charge.amount, balance.available, balance.cap)
 
-    def _refuse_other_answer(
-        self, tx: Connection, request: Request, release: StoredRelease
-    ) -> None:
-        # Pair assertion: a cell digest that forgot the snapshot would hand out an answer about other data.
-        accepted = events.decode(entries.leaf(tx, release.accepted_index)).data
-        terms = request.terms.fields()
-        if any(accepted[name] != terms[name] for name in ("family", "snapshots")):
-            raise ValueError(
-                "stored answer is of another family or snapshot; the cell digest is wrong"
-            )
-
     def _row(self, request: Request, state: State, index: int) -> Operation:
         return Operation(
             id=request.operation_id,
@@ -316,6 +307,7 @@ class Ledger:
             reason=None,
             touched=None,
             release_of=None,
+            together=None,
         )
 
     def _settle_all(
@@ -336,10 +328,6 @@ class Ledger:
             data = {"voided": voided, "failed": failed}
             self._append(tx, "recovery.completed", f"recovery.{entries.size(tx)}", "domain", data)
         return Recovered(voided, failed)
-
-
-def _charge_fields(charge: Charge) -> dict[str, str]:
-    return {"account": charge.account_id, "unit": charge.unit.value, "amount": str(charge.amount)}
 
 
 def _outcome(tx: Connection, operation: Operation) -> Outcome:

@@ -8,6 +8,7 @@ from audit.charge import PRIVACY_UNITS, Charge, Unit
 from audit.log.fields import AMOUNT_MAX
 from audit.money.metering import Usage
 from audit.money.rating import Quote
+from audit.store.cells import Kept
 from audit.store.operations import State, StoredRelease
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -59,6 +60,27 @@ class Request:
     charges: tuple[Charge, ...]
     deadline: datetime
     terms: Terms
+
+    def charge_fields(self) -> list[dict[str, str]]:
+        """Write the charges as a leaf does."""
+        return [
+            {"account": c.account_id, "unit": c.unit.value, "amount": str(c.amount)}
+            for c in self.charges
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An answer on its way into the ledger, with the right to settle its operation.
+
+    `kept` are the noisy totals it was made from: as durable as the answer, as the loss, as the leaf.
+    """
+
+    operation_id: str
+    fence: str
+    content: bytes
+    cell_digest: str
+    kept: Kept | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +142,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """The stored release, under a leaf of its own."""
+    """The stored release, or one made from stored totals, under a leaf of its own."""
 
     index: int
     release: StoredRelease

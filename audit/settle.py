@@ -9,9 +9,31 @@ from sqlite3 import Connection
 
 from audit.charge import UNTOUCHED_REASONS, Ending
 from audit.log import events
-from audit.log.commitment import Commitment
-from audit.store import accounts, entries, operations
-from audit.store.operations import FenceRejected, Operation, State
+from audit.log.commitment import Commitment, commit
+from audit.request import Posted, Posting
+from audit.store import accounts, cells, entries, operations
+from audit.store.operations import FenceRejected, Operation, State, StoredRelease
+
+
+def posted(tx: Connection, posting: Posting, now: str) -> Posted:
+    """End with an answer and keep it, its totals and its usage record."""
+    operation = operations.take(tx, posting.operation_id, posting.fence)
+    sealed = commit(posting.content)
+    index = released(tx, operation, sealed, now)
+    usage_index = record_usage(tx, operation, index, now)
+    release = StoredRelease(
+        operation.id,
+        operation.accepted_index,
+        index,
+        posting.content,
+        sealed.salt,
+        sealed.digest,
+    )
+    operations.insert_release(tx, release)
+    operations.insert_cell(tx, posting.cell_digest, operation.id)
+    if posting.kept is not None:
+        cells.keep(tx, operation.id, posting.kept)
+    return Posted(index, usage_index)
 
 
 def released(tx: Connection, operation: Operation, sealed: Commitment, now: str) -> int:
@@ -44,7 +66,7 @@ def record_usage(tx: Connection, operation: Operation, index: int, now: str) -> 
     accepted = events.decode(entries.leaf(tx, operation.accepted_index)).data
     names = ("operation", "plan", "agreement", "usage", "quote")
     data = {name: accepted[name] for name in names} | {"of": index}
-    return entries.append(tx, _event("usage.recorded", "usage", operation, now, data))
+    return entries.append(tx, event("usage.recorded", "usage", operation, now, data))
 
 
 def _end(
@@ -52,16 +74,16 @@ def _end(
 ) -> int:
     data |= {"operation": operation.id, "accepted": operation.accepted_index}
     # Every ending has the same event id, so that the log's unique ids allow one ending and no more.
-    index = entries.append(tx, _event(f"query.{operation.state}", "end", operation, now, data))
+    index = entries.append(tx, event(f"query.{operation.state}", "end", operation, now, data))
     operations.end(tx, operation, index)
     accounts.settle(tx, operation.id, ending)
     return index
 
 
-def _event(
+def event(
     kind: str, part: str, operation: Operation, now: str, data: Mapping[str, object]
 ) -> events.Event:
-    # The source that accepted an operation names its ending, whichever process settles it.
+    """Return an operation's event. The source that accepted it names its ending, whichever process settles it."""
     return events.Event(
         kind, f"{operation.id}.{part}", operation.source, now, operation.client_id, data
     )

@@ -23,6 +23,7 @@ from audit.log import canon, commitment, events, export, note, receipt, tiles, t
 from audit.log.events import Event
 from audit.money.reconcile import MONEY_KINDS, Papers, reconcile
 
+_ANSWERS = ("query.released", "query.reused", "query.derived")
 _BUNDLE_BYTES_MAX = tiles.WIDTH * (2 + 65_535)
 
 
@@ -102,9 +103,7 @@ def verify_release(text: str, vkey: str, salt: bytes, content: bytes) -> Report:
     if report.entry is None:
         return report
     committed = str(report.entry.data.get("commitment", ""))
-    if report.entry.kind not in ("query.released", "query.reused") or not commitment.opens(
-        committed, salt, content
-    ):
+    if report.entry.kind not in _ANSWERS or not commitment.opens(committed, salt, content):
         finding = _error("release_differs", 0, "content is not what the receipt commits to")
         return Report(report.origin, report.size, report.root, (finding,), report.entry)
     return report

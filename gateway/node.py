@@ -17,6 +17,7 @@ from audit.log.commitment import load_shape_key
 from audit.log.signer import Signer, load_key
 from audit.store.sqlite import Store
 from gateway.asked import AskedStore
+from gateway.finishes import Finishes
 from gateway.home import Home
 from gateway.identity.clients import Client, load_clients
 from gateway.identity.tokens import Tokens, load_tokens
@@ -68,6 +69,7 @@ class Node:
     tokens: Tokens
     places: Places
     rehearsals: Rehearsals
+    finishes: Finishes
     shape_key: bytes
     clock: Clock
     fault: Fault
@@ -151,6 +153,7 @@ def _assembled(home: Home, settings: Settings, chosen: Start, opened: ExitStack)
         tokens=load_tokens(home.keys / "token.jwk", settings.name),
         places=places,
         rehearsals=twins,
+        finishes=Finishes(chosen.isolation.runtime, settings.workers_max),
         shape_key=load_shape_key(home.keys / "shape.key"),
         clock=chosen.clock,
         fault=chosen.fault,

@@ -2,7 +2,7 @@
 
     recall     a key that was used before gives what became of it, and runs nothing
     prepare    dataset, policy, plan, rehearsal, price                     nothing is spent
-    reuse      the same question of the same snapshot was answered before  nothing is drawn anew
+    reuse      all it needs was measured of the same snapshot before       nothing is drawn anew
     reserve    loss and money are set aside                                durable before any row is read
     run        once, beside the data
     post       answer, loss, fee and log entry in one transaction          durable before the answer leaves
@@ -11,23 +11,23 @@
 The comment before each step says what it means if the machine stops right there.
 """
 
-import secrets
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 
-from audit.charge import Unit
-from audit.request import Conflict, Insufficient, NotStored, Outcome, Replayed, Request, Reused
+from audit.request import Conflict, Insufficient, Posting, Replayed
+from audit.store.cells import Kept
 from audit.store.operations import FenceRejected, State
 from gateway.accounts import open_accounts
-from gateway.amounts import account_text, loss_text
-from gateway.answer import Answer, answer, compose, with_receipt
+from gateway.again import from_store
+from gateway.answer import Answer, compose, with_receipt
 from gateway.ask import Ask
 from gateway.asked import Asked
+from gateway.cells import kept_of
 from gateway.node import Node
+from gateway.outcome import ledger_request, new_operation, not_reserved, recalled, unanswered
 from gateway.places import Late, Place
-from gateway.prepare import Prepared, prepare, stored_answer
+from gateway.prepare import Prepared, prepare
 from gateway.register import is_held
 from gateway.unanswered import Unanswered
 from policies.refusals import Refused, Stage
@@ -36,9 +36,6 @@ from sandbox.client import Failed
 
 # Named so that a crash test can stop the process at each.
 FAULT_POINTS = ("prepared", "reserved", "started", "ran", "settling", "posted", "released")
-
-# How long after its release an open operation counts as lost; only another gateway's sweep looks at it.
-_LOST_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +49,11 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A release as the ledger keeps it and as its asker reads it."""
+    """A release as the ledger keeps it, with its noisy totals, and as its asker reads it."""
 
     content: bytes
     composed: bytes
+    kept: Kept
 
 
 def ask_question(node: Node, ask: Ask, key: str) -> Answer:
@@ -64,7 +62,7 @@ def ask_question(node: Node, ask: Ask, key: str) -> Answer:
     Refuses  everything that may not be asked; logged, nothing spent, the key stays free.
     """
     # A crash before the reservation leaves no trace: the asker tries again, with the same key or another.
-    before = _recalled(node, ask, node.ledger.outcome(ask.operator, key))
+    before = recalled(node, ask, node.ledger.outcome(ask.operator, key))
     if before is not None:
         return before
     operation = new_operation(node)
@@ -80,7 +78,7 @@ def _first_time(node: Node, ask: Ask, ids: tuple[str, str]) -> Answer:
     prepared = prepare(node, ask)
     node.fault("prepared")
     # A crash in `reuse` is the database's: the stored answer was given out and metered, or nothing happened.
-    given = _reused(node, ask, ids, prepared)
+    given = from_store(node, ask, ids, prepared)
     if given is not None:
         return given
     _refuse_quarantined(node, prepared)
@@ -99,9 +97,9 @@ def _reserved(
     # The face comes before the reservation: a crash between them leaves names of columns that no answer will use.
     asked = Asked(operation, ask.operator, ask.digest, prepared.face)
     node.asked.put(asked)
-    reserved = node.ledger.reserve(_request(node, ask, ids, prepared))
+    reserved = node.ledger.reserve(ledger_request(node, ask, ids, prepared))
     if isinstance(reserved, Replayed | Conflict | Insufficient):
-        return _not_reserved(node, ask, reserved, prepared)
+        return not_reserved(node, ask, reserved, prepared)
     try:
         # A crash from here on leaves a hold; at the next start it is given back, for no worker had leave to start.
         node.fault("reserved")
@@ -125,7 +123,10 @@ def _run(node: Node, asked: Asked, prepared: Prepared) -> "_Written | Failed":
     limits = node.settings.query_limits(prepared.size_class)
     plan, snapshot = prepared.planned.plan, prepared.served.snapshot
     done = client.run(plan, snapshot, node.isolation.runtime, limits)
-    return done if isinstance(done, Failed) else _Written(wire.encode(done), compose(asked, done))
+    if isinstance(done, Failed):
+        return done
+    shown = done.release
+    return _Written(wire.encode(shown), compose(asked, shown), kept_of(prepared, done.noisy))
 
 
 def _settled(
@@ -139,7 +140,7 @@ def _settled(
         node.fault("posted")
         place.wait_until_release()
         raise unanswered(asked, touched)
-    posted = node.ledger.post(asked.operation, fence, done.content, opened.cell)
+    posted = node.ledger.post(Posting(asked.operation, fence, done.content, opened.cell, done.kept))
     # A crash from here on loses nothing: answer, loss, fee and log are one fact, and the key brings the answer back.
     node.fault("posted")
     receipt = node.asked.receipt(asked.operation, node.journal.receipt(posted.index))
@@ -147,95 +148,6 @@ def _settled(
     place.wait_until_release()
     node.fault("released")
     return given
-
-
-def _reused(node: Node, ask: Ask, ids: tuple[str, str], fresh: Prepared) -> Answer | None:
-    """Give the stored cells again: authorised anew by `prepare`, no loss, a price of its own, the asker's own names."""
-    if node.ledger.cell(fresh.planned.digest) is None:
-        return None
-    prepared = stored_answer(node, ask, fresh)
-    open_accounts(node.ledger, tuple(load.account for load in prepared.loads))
-    node.asked.put(Asked(ids[0], ask.operator, ask.digest, prepared.face))
-    request = _request(node, ask, ids, prepared)
-    reused = node.ledger.reuse(request, prepared.planned.digest)
-    if isinstance(reused, NotStored):
-        return None
-    if not isinstance(reused, Reused):
-        return _not_reserved(node, ask, reused, prepared)
-    return _recalled(node, ask, node.ledger.outcome(ask.operator, ids[1]))
-
-
-def _request(node: Node, ask: Ask, ids: tuple[str, str], prepared: Prepared) -> Request:
-    size = node.settings.size_classes[prepared.size_class]
-    return Request(
-        operation_id=ids[0],
-        client_id=ask.operator,
-        idempotency_key=ids[1],
-        request_digest=ask.digest,
-        charges=tuple(load.charge for load in prepared.loads),
-        deadline=node.clock() + timedelta(seconds=size.release_s) + _LOST_AFTER,
-        terms=prepared.terms,
-    )
-
-
-def _not_reserved(
-    node: Node, ask: Ask, reserved: Replayed | Conflict | Insufficient, prepared: Prepared
-) -> Answer:
-    if isinstance(reserved, Conflict):
-        raise Refused("idempotency_conflict", Stage.DOOR)
-    if isinstance(reserved, Replayed):
-        given = _recalled(node, ask, reserved.outcome)
-        if given is None:
-            raise AssertionError("a replay has an outcome")
-        return given
-    load = next(load for load in prepared.loads if load.account.id == reserved.account_id)
-    unit = load.account.unit
-    if unit is Unit.FAILURES:
-        # Each question in the making sets one failure aside, so an operator near its limit asks one after the other.
-        raise Refused("node_busy", Stage.LEDGER)
-    raise Refused(
-        "budget_exhausted",
-        Stage.LEDGER,
-        account=reserved.account_id,
-        available=account_text(unit, max(0, reserved.available)),
-        asked=account_text(unit, reserved.asked),
-    )
-
-
-def _recalled(node: Node, ask: Ask, outcome: Outcome | None) -> Answer | None:
-    """Return what became of a key, or None if it is new.
-
-    Refuses  a key that was used for another question, and one whose question is still being answered.
-    """
-    if outcome is None:
-        return None
-    asked = node.asked.get(outcome.operation_id)
-    if asked is None or asked.request_digest != ask.digest:
-        raise Refused("idempotency_conflict", Stage.DOOR)
-    return told(node, asked, outcome)
-
-
-def told(node: Node, asked: Asked, outcome: Outcome) -> Answer:
-    """Tell an operation's outcome to its asker."""
-    if outcome.state in (State.RESERVED, State.RUNNING):
-        raise Refused("query_in_progress", Stage.RUN)
-    if outcome.release is None:
-        raise unanswered(asked, outcome.touched is True)
-    receipt = node.asked.handed_out(asked.operation)
-    if receipt is None:
-        receipt = node.asked.receipt(asked.operation, node.journal.receipt(outcome.index))
-    return answer(asked, outcome.release, receipt, outcome.index)
-
-
-def unanswered(asked: Asked, spent: bool) -> Unanswered:
-    """Say that there will be no answer, and what that cost."""
-    refused = Refused("query_failed", Stage.RUN, fate="spent" if spent else "given back")
-    loss = next(
-        asked.face["privacy"]["loss"][name]
-        for name in ("epsilon", "rho")
-        if name in asked.face["privacy"]["loss"]
-    )
-    return Unanswered(asked.operation, refused, str(loss) if spent else loss_text(0))
 
 
 def _reason(done: "Failed | Late[_Written | Failed]") -> tuple[str, bool]:
@@ -269,9 +181,3 @@ def _refuse_quarantined(node: Node, prepared: Prepared) -> None:
     shape = prepared.terms.shape
     if node.ledger.shape_failures(shape) > prepared.known.reviewed.get(shape, 0):
         raise Refused("query_quarantined", Stage.LEDGER)
-
-
-def new_operation(node: Node) -> str:
-    """Name an operation: by time, so that a list of them is in order, and by dice, so that none can be guessed."""
-    milliseconds = int(node.clock().timestamp() * 1000)
-    return f"q_{milliseconds:012x}{secrets.token_hex(10)}"

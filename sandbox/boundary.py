@@ -1,7 +1,9 @@
 """The only types that cross the trust boundary.
 
     Plan       outside → inside   what to measure, how far one person may move it, what to spend, what to do afterwards
-    Release    inside → outside   noisy values only, with their error bars
+    Answered   inside → outside   a release and the noisy totals it was made from; noisy values only
+    Reuse      outside → finisher stored noisy totals and what to make of them; that worker sees no data
+    Release    finisher → outside noisy values only, with their error bars
     Failure    inside → outside   one word from a closed list; the reason stays inside
     Diagnosis  twin → outside     what a plan does on an empty and on a generated copy of the schema, which holds no data
 
@@ -273,6 +275,43 @@ class Release:
     columns: tuple[ReleaseColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     noise: tuple[NoiseUsed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyAggregates:
+    """Noisy totals, one vector per moment, aligned with `keys`. Everything computed from them alone is free.
+
+    With grouping sets keys and vectors go set after set, as in the worker's exact totals; `sizes` are public.
+    """
+
+    keys: tuple[tuple[Scalar, ...], ...]
+    moments: tuple[tuple[int, ...], ...]
+    sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a query worker gives: the answer, and all it was computed from, kept so that re-asking is free."""
+
+    release: Release
+    noisy: NoisyAggregates
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One stored vector: the `moment`-th of the `source`-th stored totals."""
+
+    source: int
+    moment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A plan to be finished from stored totals; `picks` are aligned with its moments, whose claims are the stored ones."""
+
+    plan: Plan
+    sources: tuple[NoisyAggregates, ...]
+    picks: tuple[Pick, ...]
 
 
 class Failure(StrEnum):

@@ -30,6 +30,7 @@ class Role(Enum):
 
     QUERY = "query"  # one snapshot, read-only
     TWIN = "twin"  # no file at all
+    FINISH = "finish"  # no file either: noisy totals come with the request
     INGEST = "ingest"  # one source folder, read-only, and one output folder
 
 
@@ -102,6 +103,7 @@ class Orders:
         wanted = {
             Role.QUERY: (True, False, False),
             Role.TWIN: (False, False, False),
+            Role.FINISH: (False, False, False),
             Role.INGEST: (False, True, True),
         }
         if present != wanted[self.role]:

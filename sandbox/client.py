@@ -1,6 +1,7 @@
 """The gateway's one door to the sandbox: plan a question, rehearse the plan, run it, bring data in.
 
 `plan` sees schema and policy. `rehearse` runs the plan in a twin that holds no data. `run` runs it beside the data, once.
+`finish` makes another answer from noisy totals that were kept, where there is no data.
 """
 
 import json
@@ -13,7 +14,15 @@ from policies.catalogue import Catalogue
 from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
 from sandbox import wire
-from sandbox.boundary import Diagnosis, DiagnosisCode, Failure, Plan, Release
+from sandbox.boundary import (
+    Answered,
+    Diagnosis,
+    DiagnosisCode,
+    Failure,
+    Plan,
+    Release,
+    Reuse,
+)
 from sandbox.compiler.bound import BoundedQuery, bound
 from sandbox.compiler.check import Asker, check
 from sandbox.compiler.parameters import NO_PARAMETERS, Parameters
@@ -136,18 +145,30 @@ def judge(diagnosis: Diagnosis, made: Plan, policy: AccessPolicy) -> None:
         raise Refused("too_many_rows", Stage.CHECK, rows=rows, limit=policy.output.max_rows)
 
 
-def run(made: Plan, snapshot: Path, runtime: Runtime, limits: Limits) -> Release | Failed:
+def run(made: Plan, snapshot: Path, runtime: Runtime, limits: Limits) -> Answered | Failed:
     """Run the plan beside the data in a fresh, isolated, single-use worker."""
     outcome = runtime.run(Role.QUERY, wire.encode(made), Snapshot(snapshot), limits)
     if not isinstance(outcome, Completed):
         touched = outcome.reason is not Reason.NOT_STARTED
         return Failed(outcome.reason.value, touched)
     try:
-        answer = wire.decode_answer(outcome.answer)
+        answer = wire.decode_answered(outcome.answer)
     except wire.WireError:
         # bytes that are no release are never looked at again: they could hold anything
         return Failed("no_answer", touched=True)
     return Failed(answer.value, touched=True) if isinstance(answer, Failure) else answer
+
+
+def finish(reuse: Reuse, runtime: Runtime, limits: Limits) -> Release | Failed:
+    """Finish a plan from kept totals in a worker without any file. Nothing was touched, whatever becomes of it."""
+    outcome = runtime.run(Role.FINISH, wire.encode(reuse), NoMounts(), limits)
+    if not isinstance(outcome, Completed):
+        return Failed(outcome.reason.value, touched=False)
+    try:
+        answer = wire.decode_answer(outcome.answer)
+    except wire.WireError:
+        return Failed("no_answer", touched=False)
+    return Failed(answer.value, touched=False) if isinstance(answer, Failure) else answer
 
 
 def ingest(

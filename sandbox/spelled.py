@@ -46,5 +46,9 @@ SPELLED: tuple[type, ...] = (
     boundary.Cell,
     boundary.NoiseUsed,
     boundary.Release,
+    boundary.NoisyAggregates,
+    boundary.Answered,
+    boundary.Pick,
+    boundary.Reuse,
     boundary.Diagnosis,
 )

@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,7 +23,16 @@ from types import NoneType, UnionType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from policies.terms import Scalar
-from sandbox.boundary import Diagnosis, Failure, Measurement, Plan, Release
+from sandbox.boundary import (
+    Answered,
+    Diagnosis,
+    Failure,
+    Measurement,
+    NoisyAggregates,
+    Plan,
+    Release,
+    Reuse,
+)
 from sandbox.spelled import SPELLED
 
 PLAN_BYTES_MAX = 8 * 1024 * 1024
@@ -46,15 +55,24 @@ class WireError(ValueError):
     """The value has no spelling, or the bytes are not the one spelling of a message."""
 
 
-def encode(message: Plan | Release | Failure) -> bytes:
-    """Return the bytes of a message that may cross between the gateway and a query worker."""
+Message = Plan | Answered | Release | Reuse | NoisyAggregates | Failure
+_BYTES_MAX: Mapping[type, int] = {
+    Plan: PLAN_BYTES_MAX,
+    Answered: ANSWER_BYTES_MAX,
+    Release: ANSWER_BYTES_MAX,
+    Reuse: ANSWER_BYTES_MAX,
+    NoisyAggregates: ANSWER_BYTES_MAX,
+}
+
+
+def encode(message: Message) -> bytes:
+    """Return the bytes of a message that may cross between the gateway and a worker for questions."""
     if isinstance(message, Failure):
         return _dump({_TAG: "Failure", "value": message.value}, ANSWER_BYTES_MAX)
-    if type(message) is Plan:
-        return _dump(_write(message, Plan, DEPTH_MAX), PLAN_BYTES_MAX)
-    if type(message) is Release:
-        return _dump(_write(message, Release, DEPTH_MAX), ANSWER_BYTES_MAX)
-    raise WireError(f"`{type(message).__name__}` does not cross the boundary")
+    if type(message) not in _BYTES_MAX:
+        raise WireError(f"`{type(message).__name__}` does not cross the boundary")
+    kind = type(message)
+    return _dump(_write(message, kind, DEPTH_MAX), _BYTES_MAX[kind])
 
 
 def decode_plan(encoded: bytes) -> Plan:
@@ -63,9 +81,33 @@ def decode_plan(encoded: bytes) -> Plan:
     return plan
 
 
+def decode_answered(encoded: bytes) -> Answered | Failure:
+    """Read what a query worker wrote, and nothing else."""
+    found: Answered | Failure = _load(
+        encoded, ANSWER_BYTES_MAX, lambda raw: _read_answer(raw, Answered)
+    )
+    return found
+
+
+def decode_reuse(encoded: bytes) -> Reuse:
+    """Read what `encode` wrote for stored totals and the plan to finish from them, and nothing else."""
+    reuse: Reuse = _load(encoded, ANSWER_BYTES_MAX, lambda raw: _read(raw, Reuse, DEPTH_MAX))
+    return reuse
+
+
+def decode_noisy(encoded: bytes) -> NoisyAggregates:
+    """Read what `encode` wrote for stored totals, and nothing else."""
+    noisy: NoisyAggregates = _load(
+        encoded, ANSWER_BYTES_MAX, lambda raw: _read(raw, NoisyAggregates, DEPTH_MAX)
+    )
+    return noisy
+
+
 def decode_answer(encoded: bytes) -> Release | Failure:
     """Read what `encode` wrote for a release or a failure, and nothing else."""
-    answer: Release | Failure = _load(encoded, ANSWER_BYTES_MAX, _read_answer)
+    answer: Release | Failure = _load(
+        encoded, ANSWER_BYTES_MAX, lambda raw: _read_answer(raw, Release)
+    )
     return answer
 
 
@@ -125,14 +167,12 @@ def _no_float(text: str) -> NoReturn:
     raise WireError("a number with a point has no place in a message")
 
 
-def _read_answer(raw: object) -> Release | Failure:
+def _read_answer(raw: object, kind: type) -> Any:
     if isinstance(raw, dict) and raw.get(_TAG) == "Failure":
         if raw.keys() != {_TAG, "value"}:
             raise WireError("a failure has one field")
-        failure: Failure = _read_enum(raw["value"], Failure)
-        return failure
-    release: Release = _read(raw, Release, DEPTH_MAX)
-    return release
+        return _read_enum(raw["value"], Failure)
+    return _read(raw, kind, DEPTH_MAX)
 
 
 # ---- writing: `hint` is the declared type of the field, so a value of another type is a bug and is refused

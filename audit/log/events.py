@@ -8,6 +8,7 @@ privacy loss in nano (delta in 10**-18), money in micro-yuan.
     account.opened → account.cap_changed*
     query.accepted → query.released + usage.recorded | query.failed | query.voided      exactly one ending
     query.reused + usage.recorded          a stored noisy answer, no new loss
+    query.derived + usage.recorded         another answer from stored noisy totals, no new loss
     query.refused                          nothing was reserved
 
 Source      CloudEvents 1.0 attribute names, so that any collector can read a leaf.
@@ -85,6 +86,13 @@ EVENTS: Mapping[str, Check] = MappingProxyType(
         "query.reused": record(
             operation=fields.identifier,
             released=fields.index,
+            commitment=fields.commitment,
+            charges=each(_charge, 0),
+            **_terms,
+        ),
+        "query.derived": record(
+            operation=fields.identifier,
+            released=each(fields.index, 1),
             commitment=fields.commitment,
             charges=each(_charge, 0),
             **_terms,

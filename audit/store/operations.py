@@ -18,7 +18,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row. `ended_index` and `reason` are None while it is open; `release_of` names whose bytes answer it."""
+    """One row. `ended_index` and `reason` are None while it is open; `release_of` names whose bytes answer it.
+
+    `together` is the first of the operations that were asked as one, None for one that was asked alone.
+    """
 
     id: str
     client_id: str
@@ -31,6 +34,7 @@ class Operation:
     reason: str | None
     touched: bool | None
     release_of: str | None
+    together: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class FenceRejected(Exception):
     """
 
 
-_COLUMNS = "id, client, request_digest, source, state, deadline, accepted_idx, ended_idx, reason, touched, release_of"
+_COLUMNS = "id, client, request_digest, source, state, deadline, accepted_idx, ended_idx, reason, touched, release_of, together"
 
 
 def insert(
@@ -69,7 +73,7 @@ def insert(
 ) -> None:
     """Add a row; `terms` are the family and the shape."""
     tx.execute(
-        "INSERT INTO operation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO operation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             operation.id,
             operation.client_id,
@@ -85,6 +89,7 @@ def insert(
             operation.reason,
             operation.touched,
             operation.release_of,
+            operation.together,
         ),
     )
 
@@ -166,8 +171,8 @@ def end(tx: sqlite3.Connection, operation: Operation, index: int) -> None:
         raise FenceRejected(f"operation `{operation.id}` has ended before")
 
 
-def insert_release(tx: sqlite3.Connection, release: StoredRelease, cell_digest: str) -> None:
-    """Keep released bytes, and let a repeated question find them. The first answer of a cell stays its answer."""
+def insert_release(tx: sqlite3.Connection, release: StoredRelease) -> None:
+    """Keep released bytes."""
     tx.execute(
         "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -179,9 +184,11 @@ def insert_release(tx: sqlite3.Connection, release: StoredRelease, cell_digest: 
             release.commitment,
         ),
     )
-    tx.execute(
-        "INSERT INTO cell VALUES (?, ?) ON CONFLICT DO NOTHING", (cell_digest, release.operation_id)
-    )
+
+
+def insert_cell(tx: sqlite3.Connection, cell_digest: str, operation_id: str) -> None:
+    """Let a repeated question find an answer. The first answer of a cell stays its answer."""
+    tx.execute("INSERT INTO cell VALUES (?, ?) ON CONFLICT DO NOTHING", (cell_digest, operation_id))
 
 
 def release_of(tx: sqlite3.Connection, operation_id: str) -> StoredRelease | None:

@@ -3,14 +3,12 @@
     head, entry, node, checkpoint      the log: dense index, perfect subtrees, signed heads
     account, hold, operation           projections of the log, changed only in the transaction that appends to it
     release, cell                      the bytes that were released and where a repeated question finds them
+    noisy, vector                      the noisy totals behind a release, and the name of each of their vectors
     review                             up to which entry a holder has looked at an operator's failures
 
 Reason      The index comes from the one row of `head`, never from a sequence: a sequence leaves a gap when a
             transaction rolls back, and a gap cannot be told from a deleted entry.
 """
-
-# The first number a database carries; another layout gets another number and refuses to open this one.
-USER_VERSION = 1
 
 _TABLES = """
 CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), size BIGINT NOT NULL);
@@ -53,17 +51,32 @@ CREATE TABLE review (
   client TEXT NOT NULL, family TEXT NOT NULL, idx BIGINT NOT NULL, PRIMARY KEY (client, family));
 """
 
-_WRITE_ONCE = ("entry", "node", "checkpoint", "release", "cell")
+# What the second layout added. `together` is the first operation of those that were asked as one.
+_SECOND = """
+CREATE TABLE noisy (operation TEXT PRIMARY KEY REFERENCES release (operation), bytes BLOB NOT NULL);
+
+CREATE TABLE vector (
+  name TEXT NOT NULL, operation TEXT NOT NULL REFERENCES noisy (operation), position INTEGER NOT NULL,
+  scale TEXT NOT NULL, loss BIGINT NOT NULL, delta BIGINT NOT NULL, PRIMARY KEY (name, operation, position));
+
+ALTER TABLE operation ADD COLUMN together TEXT;
+"""
 
 
-def _guards() -> str:
+def _guards(*tables: str) -> str:
     # Defence in depth against our own mistakes; the tree is the proof against everybody else.
     return "\n".join(
         f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
         f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
-        for table in _WRITE_ONCE
+        for table in tables
         for verb in ("UPDATE", "DELETE")
     )
 
 
-SCHEMA = f"{_TABLES}\n{_guards()}\nPRAGMA user_version = {USER_VERSION};"
+_FIRST = f"{_TABLES}\n{_guards('entry', 'node', 'checkpoint', 'release', 'cell')}"
+# From each number to the next: an older database grows in one transaction at its first opening.
+STEPS = (
+    f"{_FIRST}\nPRAGMA user_version = 1;",
+    f"{_SECOND}\n{_guards('noisy', 'vector')}\nPRAGMA user_version = 2;",
+)
+USER_VERSION = len(STEPS)

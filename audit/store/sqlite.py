@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from audit.store.schema import SCHEMA, USER_VERSION
+from audit.store.schema import STEPS, USER_VERSION
 
 # Several gateways queue behind one writer; each step takes milliseconds, so a wait of this length is a fault.
 BUSY_TIMEOUT_S = 30
@@ -116,12 +116,12 @@ class Store:
         # Two processes may start on an empty file at once; the second finds the number set and creates nothing.
         with self.write() as tx:
             version = tx.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _statements(SCHEMA):
+            for step in STEPS[version:]:
+                for statement in _statements(step):
                     tx.execute(statement)
-            elif version != USER_VERSION:
+            if version > USER_VERSION:
                 raise StoreRefused(
-                    f"`{self.path.name}` has layout {version}, this release reads {USER_VERSION}"
+                    f"`{self.path.name}` has layout {version}, this release reads up to {USER_VERSION}"
                 )
 
     @staticmethod

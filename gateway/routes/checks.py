@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from gateway.again import seen_again
 from gateway.amounts import account_text
 from gateway.caller import AnyNode, OperatorClient
 from gateway.exact_json import ExactRoute
-from gateway.prepare import prepare, stored_answer
+from gateway.prepare import prepare
 from gateway.room import Room, fewest, room
 from gateway.routes.queries import ask_of
 from gateway.schemas import QueryBody
@@ -20,15 +21,16 @@ def check(body: QueryBody, client: OperatorClient, node: AnyNode) -> dict[str, A
     """Say whether a question may be asked, what it would cost in loss and money, and how exact its answer would be.
 
     `fits` tells whether the accounts bear it now, `about_more_like_this` how many more they bear together, and an account
-    `binds` if it bears no more than that. `stored` tells that the very question was answered before, by whomever: asking it
-    then costs no loss.
+    `binds` if it bears no more than that. `stored` tells that all it needs was measured before, by whomever: asking it then
+    costs no loss.
     """
     ask = ask_of(body, client)
     # A rehearsal is work like any other: a flood of checks is turned away before it fills the node.
     with node.places.admitted():
         fresh = prepare(node, ask)
-    stored = node.ledger.cell(fresh.planned.digest) is not None
-    prepared = stored_answer(node, ask, fresh) if stored else fresh
+    again = seen_again(node, ask, fresh)
+    stored = again is not None
+    prepared = again or fresh
     rooms = room(node, fresh.loads)
     more, binding = fewest(rooms)
     face = prepared.face

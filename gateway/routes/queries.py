@@ -12,7 +12,8 @@ from gateway.caller import AnyNode, OperatorClient
 from gateway.exact_json import ExactRoute
 from gateway.identity.clients import Client
 from gateway.node import Node
-from gateway.operation import ask_question, told
+from gateway.operation import ask_question
+from gateway.outcome import told
 from gateway.parameters import read_parameters
 from gateway.schemas import Problem, QueryAnswer, QueryBody
 from gateway.wanted import read_wanted

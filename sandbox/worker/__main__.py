@@ -1,4 +1,4 @@
-"""`python -I -m sandbox.worker query|twin|ingest`: shut yourself in, read one frame, answer one frame, end.
+"""`python -I -m sandbox.worker query|twin|finish|ingest`: shut yourself in, read one frame, answer one frame, end.
 
 Each role imports only what it needs, before it is shut in; afterwards there is no file to import from and nothing but
 the mounts of its role. No argument but the role: all else comes through the pipe.
@@ -48,6 +48,13 @@ def _twin() -> Callable[[bytes, Inside], bytes]:
     return lambda request, inside: serve_twin(request, EngineLimits(_engine_memory(inside), 1))
 
 
+def _finish() -> Callable[[bytes, Inside], bytes]:
+    from sandbox.worker.engine import EngineLimits
+    from sandbox.worker.finish import serve_finish
+
+    return lambda request, inside: serve_finish(request, EngineLimits(_engine_memory(inside), 1))
+
+
 def _ingest() -> Callable[[bytes, Inside], bytes]:
     from sandbox.worker.ingest.serve import serve_ingest
 
@@ -61,6 +68,7 @@ def _engine_memory(inside: Inside) -> int:
 _PROGRAMS: dict[Role, Callable[[], Callable[[bytes, Inside], bytes]]] = {
     Role.QUERY: _query,
     Role.TWIN: _twin,
+    Role.FINISH: _finish,
     Role.INGEST: _ingest,
 }
 

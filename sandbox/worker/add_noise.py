@@ -5,24 +5,10 @@ Reason      docs/proofs/noise.md: each moment is one draw of one vector measurem
             here, and losses add.
 """
 
-from dataclasses import dataclass
-
-from policies.terms import Scalar
-from sandbox.boundary import Measurement
+from sandbox.boundary import Measurement, Pick
+from sandbox.boundary import NoisyAggregates as NoisyAggregates
 from sandbox.privacy import measurements
 from sandbox.worker.execute import ExactAggregates
-
-
-@dataclass(frozen=True, slots=True)
-class NoisyAggregates:
-    """Noisy totals, one vector per moment, aligned with `keys`. Everything computed from them alone is free.
-
-    With grouping sets keys and vectors go set after set, as in `ExactAggregates`; `sizes` are public.
-    """
-
-    keys: tuple[tuple[Scalar, ...], ...]
-    moments: tuple[tuple[int, ...], ...]
-    sizes: tuple[int, ...] = ()
 
 
 def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregates:
@@ -46,3 +32,31 @@ def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregat
         ),
         exact.sizes,
     )
+
+
+def put_together(
+    measurement: Measurement, sources: tuple[NoisyAggregates, ...], picks: tuple[Pick, ...]
+) -> NoisyAggregates:
+    """Return the picked vectors of stored totals as totals of their own: noise was added to all of them before.
+
+    Refuses (ValueError) totals over different keys, and picks of what is not there.
+    """
+    if len(picks) != len(measurement.moments):
+        raise ValueError("each moment has its stored vector")
+    used = [sources[pick.source] for pick in picks if 0 <= pick.source < len(sources)]
+    if (
+        len(used) != len(picks)
+        or not used
+        or any((one.keys, one.sizes) != (used[0].keys, used[0].sizes) for one in used)
+    ):
+        raise ValueError("stored totals are put together over the same keys only")
+    vectors = tuple(
+        one.moments[pick.moment]
+        for one, pick in zip(used, picks, strict=True)
+        if 0 <= pick.moment < len(one.moments)
+    )
+    lengths = {len(vector) for vector in vectors}
+    # Over grouping sets each vector is as long as its own set.
+    if len(vectors) != len(picks) or (not measurement.sets and lengths != {len(used[0].keys)}):
+        raise ValueError("a stored vector has one total for each key")
+    return NoisyAggregates(used[0].keys, vectors, used[0].sizes)

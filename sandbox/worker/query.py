@@ -3,7 +3,7 @@
 import duckdb
 
 from sandbox import wire
-from sandbox.boundary import Failure, Plan, Release
+from sandbox.boundary import Answered, Failure, Plan
 from sandbox.worker.accept import Columns, accept
 from sandbox.worker.add_noise import add_noise
 from sandbox.worker.engine import EngineLimits, open_empty, open_snapshot
@@ -33,14 +33,14 @@ def serve_query(request: bytes, snapshot: str, limits: EngineLimits) -> bytes:
 
 def run(
     plan: Plan, connection: duckdb.DuckDBPyConnection, empty: duckdb.DuckDBPyConnection
-) -> Release | Failure:
+) -> Answered | Failure:
     """Accept, measure, add noise, finish. `empty` is an engine that has never seen a row."""
     meta = read_meta(connection)
     failure = accept(plan, meta, read_columns(connection))
     if failure is not None:
         return failure
     noisy = add_noise(plan.measurement, execute(plan.measurement, connection))
-    return post_process(plan, noisy, empty)
+    return Answered(post_process(plan, noisy, empty), noisy)
 
 
 def read_meta(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

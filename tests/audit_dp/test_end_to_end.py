@@ -19,7 +19,7 @@ import pytest
 from scipy import stats
 
 from policies.terms import NANO, Accountant, ContributionBound, PrivacyLoss, SqlType, TypeKind
-from sandbox.boundary import Plan, Release
+from sandbox.boundary import Answered, Plan, Release
 from sandbox.client import Failed, run
 from sandbox.privacy import measurements
 from sandbox.runtimes.base import Unavailable
@@ -81,8 +81,8 @@ def planned(where: Bench, question: str) -> Plan:
 
 def here(where: Bench, plan: Plan) -> Release:
     answer = worker.run(plan, where.connection, where.empty)
-    assert isinstance(answer, Release)
-    return answer
+    assert isinstance(answer, Answered)
+    return answer.release
 
 
 def confined(where: Bench, plan: Plan) -> Release:
@@ -91,7 +91,7 @@ def confined(where: Bench, plan: Plan) -> Release:
         pytest.skip("this machine cannot isolate a worker")
     answer = run(plan, where.snapshot, runtime, RUN_LIMITS)
     assert not isinstance(answer, Failed)
-    return answer
+    return answer.release
 
 
 def collected(ask: Callable[[], Release], runs: int) -> Answers:

@@ -16,7 +16,7 @@ from policies.documents import load_access_policy
 from policies.refusals import Refused
 from policies.terms import NANO, Accountant, PrivacyLoss
 from sandbox import wire
-from sandbox.boundary import ColumnRole, Plan, Release
+from sandbox.boundary import Answered, ColumnRole, Plan
 from sandbox.worker import query as worker
 from tests.corpus import world
 from tests.corpus.world import questions
@@ -90,7 +90,7 @@ def test_an_accepted_attack_is_charged_and_tells_alice_as_little_as_claimed(
 
 def test_an_accepted_attack_is_answered_on_the_worst_database(nasty: Bench) -> None:
     for name, made in accepted(nasty):
-        assert isinstance(worker.run(made, nasty.connection, nasty.empty), Release), name
+        assert isinstance(worker.run(made, nasty.connection, nasty.empty), Answered), name
 
 
 def test_an_answer_holds_no_text_of_a_row(sound: Bench) -> None:
@@ -98,10 +98,10 @@ def test_an_answer_holds_no_text_of_a_row(sound: Bench) -> None:
     declared = declared_texts()
     for name, made in accepted(sound):
         answer = worker.run(made, sound.connection, sound.empty)
-        assert isinstance(answer, Release), name
+        assert isinstance(answer, Answered), name
         assert CARD not in wire.encode(answer), name
-        for row in answer.rows:
-            for cell, column in zip(row, answer.columns, strict=True):
+        for row in answer.release.rows:
+            for cell, column in zip(row, answer.release.columns, strict=True):
                 if isinstance(cell.value, str):
                     assert column.role is not ColumnRole.NOISY and cell.value in declared, name
 

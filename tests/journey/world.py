@@ -2,8 +2,9 @@
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,6 +115,16 @@ def copied(template: World, folder: Path, pace: Pace) -> World:
     home = Home(Path(shutil.copytree(template.folder, folder / "node")))
     write_settings(home.settings, _settings(pace))
     return replace(template, folder=home.folder)
+
+
+def restored(world: World, folder: Path) -> World:
+    """Return what a restore from a backup gives: every file of the node but what runs."""
+    with closing(sqlite3.connect(Home(world.folder).ledger)) as live:
+        shutil.copytree(world.folder, folder / "node")
+        (folder / "node" / Home(world.folder).ledger.name).unlink()
+        with closing(sqlite3.connect(folder / "node" / Home(world.folder).ledger.name)) as copy:
+            live.backup(copy)
+    return replace(world, folder=folder / "node")
 
 
 def _settings(pace: Pace) -> Settings:

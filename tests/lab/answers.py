@@ -102,10 +102,10 @@ def _bounded(bench: Bench, planned: Planned) -> Answer:
 def _run(bench: Bench, planned: Planned) -> Answer:
     runtime: Runtime = RUNTIMES["namespace"]()
     rehearse(planned.plan, bench.policy, runtime, RUN_LIMITS)
-    release = run(planned.plan, bench.snapshot, runtime, RUN_LIMITS)
-    if isinstance(release, Failed):
-        return Answer("failed", release.reason)
-    return _accepted(planned, planned.labels, _cells(release))
+    done = run(planned.plan, bench.snapshot, runtime, RUN_LIMITS)
+    if isinstance(done, Failed):
+        return Answer("failed", done.reason)
+    return _accepted(planned, planned.labels, _cells(done.release))
 
 
 _MODES: Mapping[str, Callable[[Bench, Planned], Answer]] = {

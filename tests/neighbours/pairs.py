@@ -163,4 +163,4 @@ def same_face(full: Bench, less: Bench) -> bool:
 
 def is_failure(answer: bytes) -> bool:
     """Tell whether an answer is a failure."""
-    return isinstance(wire.decode_answer(answer), Failure)
+    return isinstance(wire.decode_answered(answer), Failure)

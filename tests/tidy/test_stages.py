@@ -18,7 +18,7 @@ MAKERS: dict[str, tuple[str, ...]] = {
     "BoundedQuery": ("sandbox/compiler/bound",),
     "Plan": ("sandbox/compiler/plan", "sandbox/wire"),
     "ExactAggregates": ("sandbox/worker/execute",),
-    "NoisyAggregates": ("sandbox/worker/add_noise",),
+    "NoisyAggregates": ("sandbox/worker/add_noise", "sandbox/wire"),
     "Release": ("sandbox/worker/post_process", "sandbox/wire"),
 }
 # `audit` and `policies` cannot import the sandbox (a wall), so the same word there is another type.

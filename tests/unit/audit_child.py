@@ -13,9 +13,9 @@ from pathlib import Path
 from audit.journal import Journal
 from audit.ledger import Ledger
 from audit.log.signer import Signer, load_key
-from audit.request import Insufficient, Reserved
+from audit.request import Insufficient, Posting, Reserved
 from audit.store.sqlite import Store
-from tests.unit.audit_world import HandClock, ask, ask_again, furnish
+from tests.unit.audit_world import HandClock, ask, ask_again, furnish, totals_of
 
 EPSILON = 10_000_000
 
@@ -56,10 +56,15 @@ def one_query(ledger: Ledger, source: str, number: int) -> bool:
         ledger.fail(f"q-{name}", reserved.fence, "worker_died", touched=True)
         acknowledge("failed", name)
     else:
-        ledger.post(f"q-{name}", reserved.fence, name.encode(), f"cell-{name}")
+        ledger.post(
+            Posting(f"q-{name}", reserved.fence, name.encode(), f"cell-{name}", totals_of(name))
+        )
         acknowledge("released", name)
         ledger.reuse(ask_again(f"{name}-again"), f"cell-{name}")
         acknowledge("reused", f"{name}-again")
+        other = f"{name}-other"
+        ledger.derive(ask_again(other), (other.encode(), (f"q-{name}",)))
+        acknowledge("derived", other)
     return True
 
 

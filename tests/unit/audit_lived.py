@@ -30,6 +30,9 @@ def live(world: World, count: int) -> None:
         else:
             world.answer(name, EPS)
             world.ledger.reuse(ask_again(f"{name}-again", "op-2"), f"cell-{name}")
+            other = f"{name}-other"
+            made = (other.encode(), (f"q-{name}",))
+            world.ledger.derive(ask_again(other, "op-2"), made)
 
 
 def read_documents() -> Terms:

@@ -12,7 +12,8 @@ from audit.log import canon
 from audit.log.signer import Signer, create_key, load_key
 from audit.money.metering import Usage
 from audit.money.rating import price
-from audit.request import Request, Reserved, Terms
+from audit.request import Posting, Request, Reserved, Terms
+from audit.store.cells import Kept, Vector
 from audit.store.sqlite import Store
 from policies.pricing import agreement_from, plan_from
 from policies.terms import PurposeClass
@@ -145,6 +146,11 @@ def ask_again(name: str, client: str = "op-1") -> Request:
     )
 
 
+def totals_of(name: str) -> Kept:
+    """The noisy totals an answer was made from, as the ledger keeps them."""
+    return Kept(f"totals {name}".encode(), (Vector(f"vector-{name}", 0, "0x1.0p+1", 5, 0),))
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """A running domain."""
@@ -161,7 +167,13 @@ class World:
         assert isinstance(reserved, Reserved)
         self.ledger.start(f"q-{name}", reserved.fence)
         return self.ledger.post(
-            f"q-{name}", reserved.fence, f"answer {name}".encode(), f"cell-{name}"
+            Posting(
+                f"q-{name}",
+                reserved.fence,
+                f"answer {name}".encode(),
+                f"cell-{name}",
+                totals_of(name),
+            )
         ).index
 
     def export(self, name: str, statements: dict[str, bytes]) -> Path:

@@ -1,18 +1,32 @@
 """The ledger step by step: each state, each refusal, each repeat."""
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from audit.again import NoSuchSource
 from audit.charge import Charge, Unit
 from audit.log import events
 from audit.log.commitment import opens
-from audit.request import Conflict, Insufficient, NotStored, Replayed, Reserved, Reused
+from audit.request import (
+    Conflict,
+    Insufficient,
+    NotStored,
+    Outcome,
+    Posting,
+    Replayed,
+    Reserved,
+    Reused,
+)
 from audit.store.accounts import UnknownAccount
 from audit.store.operations import FenceRejected, State
+from audit.store.schema import STEPS
+from audit.store.sqlite import Store
 from tests.unit.audit_steps import DUE, HALF, assert_folds, kinds, reserved, stands
 from tests.unit.audit_world import (
     EPS,
@@ -38,7 +52,7 @@ def test_an_answer_is_held_then_posted_with_its_usage(world: World) -> None:
     permit = reserved(world, "a")
     assert (stands(world, EPS), stands(world, FEE)) == ((0, HALF), (0, DUE))
     world.ledger.start("q-a", permit.fence)
-    posted = world.ledger.post("q-a", permit.fence, b"noisy", "cell-a")
+    posted = world.ledger.post(Posting("q-a", permit.fence, b"noisy", "cell-a", None))
     assert (stands(world, EPS), stands(world, FEE)) == ((HALF, 0), (DUE, 0))
     assert kinds(world)[permit.index :] == ["query.accepted", "query.released", "usage.recorded"]
     assert (posted.index, posted.usage_index) == (permit.index + 1, permit.index + 2)
@@ -92,18 +106,18 @@ def test_what_never_started_cannot_have_touched(world: World) -> None:
 def test_one_worker_ever_and_one_ending(world: World) -> None:
     permit = reserved(world, "a")
     with pytest.raises(FenceRejected):
-        world.ledger.post("q-a", permit.fence, b"early", "cell")
+        world.ledger.post(Posting("q-a", permit.fence, b"early", "cell", None))
     with pytest.raises(FenceRejected):
         world.ledger.start("q-a", "0" * 32)
     world.ledger.start("q-a", permit.fence)
     with pytest.raises(FenceRejected):
         world.ledger.start("q-a", permit.fence)
     with pytest.raises(FenceRejected):
-        world.ledger.post("q-a", "0" * 32, b"foreign", "cell")
-    world.ledger.post("q-a", permit.fence, b"first", "cell")
+        world.ledger.post(Posting("q-a", "0" * 32, b"foreign", "cell", None))
+    world.ledger.post(Posting("q-a", permit.fence, b"first", "cell", None))
     size = world.journal.size()
     with pytest.raises(FenceRejected):
-        world.ledger.post("q-a", permit.fence, b"second", "cell")
+        world.ledger.post(Posting("q-a", permit.fence, b"second", "cell", None))
     with pytest.raises(FenceRejected):
         world.ledger.fail("q-a", permit.fence, "late", touched=True)
     assert world.journal.size() == size
@@ -155,7 +169,7 @@ def test_threads_share_one_budget(tmp_path: Path) -> None:
         if not isinstance(result, Reserved):
             return type(result).__name__
         world.ledger.start(f"q-t{name}", result.fence)
-        world.ledger.post(f"q-t{name}", result.fence, b"x", f"cell-{name}")
+        world.ledger.post(Posting(f"q-t{name}", result.fence, b"x", f"cell-{name}", None))
         assert world.ledger.balance(EPS) is not None
         return "answered"
 
@@ -226,13 +240,69 @@ def test_a_stored_answer_costs_a_fee_and_no_loss(world: World) -> None:
     assert_folds(world)
 
 
+def test_another_answer_from_stored_totals_costs_a_fee_and_no_loss(world: World) -> None:
+    first = [world.answer(name, HALF // 2) for name in "ab"]
+    before = stands(world, EPS)
+    made = (b"made of both", ("q-b", "q-a"))
+    derived = world.ledger.derive(ask_again("new", "op-2"), made)
+    assert isinstance(derived, Reused)
+    assert stands(world, EPS) == before
+    event = list(world.journal.events_of("query.derived", 0, world.journal.size()))[-1][1]
+    assert event.data["released"] == sorted(first)
+    assert opens(str(event.data["commitment"]), derived.release.salt, b"made of both")
+    assert world.ledger.derive(ask_again("new", "op-2"), made) == Replayed(
+        Outcome("q-new", State.REUSED, derived.index, None, None, derived.release)
+    )
+    assert_folds(world)
+
+
+def test_vectors_are_found_oldest_first_with_their_noise(world: World) -> None:
+    index = world.answer("a", HALF)
+    assert world.ledger.vectors("vector-b") == ()
+    (found,) = world.ledger.vectors("vector-a")
+    assert (found.operation_id, found.index, found.vector.scale) == ("q-a", index, "0x1.0p+1")
+    assert world.ledger.totals("q-a") == b"totals a"
+
+
+@pytest.mark.parametrize("sources", [(), ("q-nobody",), ("q-a", "q-nobody")])
+def test_nothing_is_made_of_totals_that_are_not_there(
+    world: World, sources: tuple[str, ...]
+) -> None:
+    world.answer("a", HALF)
+    with pytest.raises(NoSuchSource):
+        world.ledger.derive(ask_again("new"), (b"x", sources))
+    assert world.ledger.outcome("op-1", "key-new") is None
+
+
+def test_nothing_is_made_of_totals_about_other_data(world: World) -> None:
+    world.answer("a", HALF)
+    asked = ask_again("new")
+    other = replace(asked, terms=replace(asked.terms, snapshots=("hmac-sha256:" + "6" * 64,)))
+    with pytest.raises(NoSuchSource, match="another family or snapshot"):
+        world.ledger.derive(other, (b"x", ("q-a",)))
+
+
+def test_a_database_of_the_first_layout_grows_and_keeps_its_answers(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(STEPS[0])
+        old.execute("INSERT INTO account VALUES ('a', 'eps_nano', 'x', 9, 4, 0)")
+        old.commit()
+    store = Store(path)
+    with store.read() as tx:
+        assert tx.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        assert tx.execute("SELECT posted FROM account").fetchall() == [(4,)]
+        assert tx.execute("SELECT count(*) FROM vector").fetchone() == (0,)
+    store.close()
+
+
 def test_the_first_answer_of_a_cell_stays_its_answer(world: World) -> None:
     """Two operators asked at once and both paid: from then on everybody sees the first draw."""
     permits = {name: reserved(world, name) for name in "ab"}
     for name, permit in permits.items():
         world.ledger.start(f"q-{name}", permit.fence)
     for name, permit in permits.items():
-        world.ledger.post(f"q-{name}", permit.fence, name.encode(), "cell")
+        world.ledger.post(Posting(f"q-{name}", permit.fence, name.encode(), "cell", None))
     stored = world.ledger.cell("cell")
     assert stored is not None and stored.content == b"a"
     assert_folds(world)
@@ -258,7 +328,7 @@ def test_a_failure_account_bounds_failures_under_concurrency(world: World) -> No
     assert isinstance(permits[2], Insufficient) and permits[2].account_id == "failures/op-1"
     assert isinstance(permits[0], Reserved) and isinstance(permits[1], Reserved)
     world.ledger.start("q-a", permits[0].fence)
-    world.ledger.post("q-a", permits[0].fence, b"x", "cell")
+    world.ledger.post(Posting("q-a", permits[0].fence, b"x", "cell", None))
     world.ledger.start("q-b", permits[1].fence)
     world.ledger.fail("q-b", permits[1].fence, "worker_died", touched=True)
     assert stands(world, "failures/op-1") == (1, 0)

@@ -105,6 +105,16 @@ def reuse_of_another(log: list[Event]) -> None:
     log[at] = changed(log[at], commitment="commit-sha256:" + "0" * 64)
 
 
+def made_of_nothing(log: list[Event]) -> None:
+    at = first(log, "query.derived")
+    log[at] = changed(log[at], released=[0])
+
+
+def made_of_other_data(log: list[Event]) -> None:
+    at = first(log, "query.derived")
+    log[at] = changed(log[at], snapshots=["hmac-sha256:" + "0" * 64])
+
+
 def paid_again(log: list[Event]) -> None:
     at = first(log, "usage.recorded")
     log.append(replace(log[at], id="again"))
@@ -157,6 +167,8 @@ def future_statement(log: list[Event]) -> None:
         (silent_cap, "cap_unfounded"),
         (reuse_of_nothing, "reuse_unfounded"),
         (reuse_of_another, "reuse_unfounded"),
+        (made_of_nothing, "reuse_unfounded"),
+        (made_of_other_data, "reuse_unfounded"),
         (paid_again, "usage_unpaired"),
         (same_operation, "operation_repeated"),
         (same_id, "event_repeated"),

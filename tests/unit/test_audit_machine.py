@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from audit.charge import Charge, Ending, Unit
 from audit.fold import fold
 from audit.log import events
-from audit.request import Insufficient, NotStored, Reserved, Reused
+from audit.request import Insufficient, NotStored, Posting, Reserved, Reused
 from audit.store.entries import EventConflict
 from audit.store.operations import FenceRejected
 from tests.unit.audit_world import EPS, FEE, World, ask, ask_again, furnish, open_world
@@ -94,20 +94,26 @@ class LedgerMachine(RuleBasedStateMachine):
     def post(self, name: str) -> None:
         query = self.queries[name]
         if query.state == "running":
-            self.world.ledger.post(f"q-{name}", query.fence, name.encode(), f"cell-{query.epsilon}")
+            self.world.ledger.post(
+                Posting(f"q-{name}", query.fence, name.encode(), f"cell-{query.epsilon}", None)
+            )
             query.state = "released"
             self.spent[EPS] += query.epsilon
             self.spent[FEE] += query.due
         else:
             with pytest.raises(FenceRejected):
-                self.world.ledger.post(f"q-{name}", query.fence, b"late", "cell-late")
+                self.world.ledger.post(
+                    Posting(f"q-{name}", query.fence, b"late", "cell-late", None)
+                )
 
     @rule(name=names, other=names)
     def post_with_another_fence(self, name: str, other: str) -> None:
         if name != other:
             with pytest.raises(FenceRejected):
                 self.world.ledger.post(
-                    f"q-{name}", self.queries[other].fence + "x", b"foreign", "cell-x"
+                    Posting(
+                        f"q-{name}", self.queries[other].fence + "x", b"foreign", "cell-x", None
+                    )
                 )
 
     @rule(name=names, touched=st.booleans())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.charge import Charge, Unit
-from audit.request import Request, Reserved
+from audit.request import Posting, Request, Reserved
 from policies.terms import DELTA_UNIT, NANO
 from tests.unit.audit_world import EPS, World, ask, furnish, open_world
 
@@ -44,7 +44,9 @@ def spend(world: World, request: Request, ending: str) -> None:
         world.ledger.fail(request.operation_id, reserved.fence, "worker_died", touched=True)
     else:
         world.ledger.post(
-            request.operation_id, reserved.fence, b"x", f"cell-{request.operation_id}"
+            Posting(
+                request.operation_id, reserved.fence, b"x", f"cell-{request.operation_id}", None
+            )
         )
 
 

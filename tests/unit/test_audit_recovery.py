@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from audit.log.signer import HeadRefused
+from audit.request import Posting
 from audit.store.entries import EventConflict
 from audit.store.operations import FenceRejected, State
 from audit.store.sqlite import Store, StoreRefused
@@ -63,7 +64,7 @@ def test_recovery_leaves_another_gateway_alone(tmp_path: Path) -> None:
     permit = reserved(one, "a")
     one.ledger.start("q-a", permit.fence)
     assert two.ledger.recover().failed == 0
-    one.ledger.post("q-a", permit.fence, b"noisy", "cell")
+    one.ledger.post(Posting("q-a", permit.fence, b"noisy", "cell", None))
     one.store.close()
     two.store.close()
 
@@ -85,7 +86,7 @@ def test_a_deadline_settles_like_a_crash(world: World) -> None:
     swept = world.ledger.sweep()
     assert (swept.voided, swept.failed) == (1, 1)
     with pytest.raises(FenceRejected):
-        world.ledger.post("q-b", second.fence, b"late", "cell")
+        world.ledger.post(Posting("q-b", second.fence, b"late", "cell", None))
     assert world.ledger.cell("cell") is None
     assert stands(world, EPS) == (HALF, 0)
     assert_folds(world)
@@ -159,11 +160,11 @@ def test_a_full_disk_undoes_the_step_and_nothing_else(world: World) -> None:
         pages = tx.execute("PRAGMA page_count").fetchone()[0]
         tx.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        world.ledger.post("q-b", permit.fence, b"x" * 100_000, "cell-b")
+        world.ledger.post(Posting("q-b", permit.fence, b"x" * 100_000, "cell-b", None))
     assert (world.ledger.balances(), world.journal.size()) == (before, size)
     with world.store.write() as tx:
         tx.execute("PRAGMA max_page_count = 1000000")
-    world.ledger.post("q-b", permit.fence, b"x" * 100_000, "cell-b")
+    world.ledger.post(Posting("q-b", permit.fence, b"x" * 100_000, "cell-b", None))
     assert_folds(world)
 
 

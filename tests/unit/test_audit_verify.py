@@ -25,7 +25,7 @@ def test_an_untouched_export_verifies(lived: tuple[World, Path]) -> None:
     assert (report.findings, report.ok, report.open_operations) == ((), True, ())
     assert report.balances == lived[0].ledger.balances()
     assert report.size == lived[0].journal.size()
-    assert dict(report.kinds)["usage.recorded"] == 12
+    assert dict(report.kinds)["usage.recorded"] == 18
 
 
 def test_a_flipped_bit_anywhere_is_found(lived: tuple[World, Path], tmp_path: Path) -> None:

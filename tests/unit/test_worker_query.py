@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from sandbox import wire
-from sandbox.boundary import Failure, Release
+from sandbox.boundary import Answered, Failure, Pick, Release, Reuse
 from sandbox.worker.engine import EngineLimits
+from sandbox.worker.finish import serve_finish
 from sandbox.worker.query import serve_query
 from tests.unit.test_worker_accept import TAMPERED
 from tests.unit.worker_world import Shape, plan_of, snapshot, some_rows
@@ -29,20 +30,63 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def serve(file: Path, request: bytes) -> Release | Failure:
-    return wire.decode_answer(serve_query(request, str(file), LIMITS))
+def serve(file: Path, request: bytes) -> Answered | Failure:
+    return wire.decode_answered(serve_query(request, str(file), LIMITS))
 
 
 def test_a_plan_is_answered_from_a_file_that_stays_as_it_is(file):
     before = file.read_bytes()
     file.chmod(0o444)
     found = serve(file, wire.encode(PLAN))
-    assert isinstance(found, Release) and len(found.rows) == 5
+    assert isinstance(found, Answered) and len(found.release.rows) == 5
     assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
 
 
 def test_two_runs_draw_two_noises(file):
     assert serve(file, wire.encode(PLAN)) != serve(file, wire.encode(PLAN))
+
+
+def finished(reuse: Reuse) -> Release | Failure:
+    return wire.decode_answer(serve_finish(wire.encode(reuse), LIMITS))
+
+
+def test_kept_totals_make_the_same_answer_and_others_make_another(file):
+    found = serve(file, wire.encode(PLAN))
+    assert isinstance(found, Answered)
+    picks = tuple(Pick(0, index) for index in range(len(found.noisy.moments)))
+    assert finished(Reuse(PLAN, (found.noisy,), picks)) == found.release
+    raised = tuple(tuple(total + 1000 for total in vector) for vector in found.noisy.moments)
+    other = replace(found.noisy, moments=raised)
+    assert finished(Reuse(PLAN, (found.noisy, other), picks)) == found.release
+    assert finished(Reuse(PLAN, (other,), picks)) != found.release
+
+
+def test_totals_that_do_not_fit_are_one_word(file):
+    found = serve(file, wire.encode(PLAN))
+    assert isinstance(found, Answered)
+    noisy, count = found.noisy, len(found.noisy.moments)
+    picks = tuple(Pick(0, index) for index in range(count))
+    fewer = replace(noisy, keys=noisy.keys[1:])
+    for sources, chosen in (
+        ((noisy,), picks[1:]),
+        ((noisy,), (*picks[1:], Pick(1, 0))),
+        ((noisy,), (*picks[1:], Pick(0, count))),
+        ((noisy,), (*picks[1:], Pick(-1, 0))),
+        ((fewer,), picks),
+        ((noisy, fewer), (*picks[1:], Pick(1, 0))),
+        ((), ()),
+    ):
+        assert finished(Reuse(PLAN, sources, chosen)) is Failure.RUN_FAILED
+
+
+@pytest.mark.parametrize("tamper", ["another format", "less noise", "a dearer moment"])
+def test_a_finishing_worker_holds_the_plan_to_its_claims(file, tamper):
+    found = serve(file, wire.encode(PLAN))
+    assert isinstance(found, Answered)
+    picks = tuple(Pick(0, index) for index in range(len(found.noisy.moments)))
+    claims = Reuse(TAMPERED[tamper](PLAN), (found.noisy,), picks)
+    assert finished(claims) is Failure.PLAN_NOT_ACCEPTED
+    assert serve_finish(b"{}", LIMITS) == wire.encode(Failure.PLAN_NOT_ACCEPTED)
 
 
 def change(file: Path, statement: str) -> None:

@@ -42,7 +42,7 @@ class _Bind:
 def _binds(orders: Orders) -> tuple[_Bind, ...]:
     if orders.role is Role.QUERY:
         return (_Bind(orders.snapshot, SNAPSHOT_INSIDE, is_folder=False, writable=False),)
-    if orders.role is Role.TWIN:
+    if orders.role in (Role.TWIN, Role.FINISH):
         return ()
     return (
         _Bind(orders.source, SOURCE_INSIDE, is_folder=True, writable=False),
