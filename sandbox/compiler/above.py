@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from policies.refusals import Position
-from sandbox.algebra import AggregateRef, Expr, KeyRef, columns_of
-from sandbox.boundary import SortTerm
+from sandbox.algebra import AggregateRef, Expr, GroupingRef, KeyRef, Literal, columns_of
+from sandbox.boundary import SET_KEYS_MAX, SortTerm
 from sandbox.compiler.aggregates import ResolvedAggregate, read_aggregate
+from sandbox.compiler.grouping import (
+    BITS_MAX,
+    GROUPING_CLASSES,
+    has_sets,
+    indexed,
+    listed_sets,
+)
 from sandbox.compiler.nodes import AGGREGATE_CLASSES
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import RowReader, Scope
+from sandbox.compiler.types import BIGINT
 
 ALIASES_MAX = 200  # `a + a AS b, b + b AS c` doubles the expression with every line
 
@@ -37,26 +45,59 @@ class AboveReader(ScalarReader):
             for node in tree.expressions
             if isinstance(node, exp.Alias)
         }
-        self.keys = self._read_keys(tree)
+        self.keys, self.sets = self._read_keys(tree)
         self.aggregates: list[ResolvedAggregate] = []
         self._open_aliases: set[str] = set()
         self._aliases_read = 0
 
-    def _read_keys(self, tree: exp.Select) -> tuple[ResolvedKey, ...]:
+    def _read_keys(
+        self, tree: exp.Select
+    ) -> tuple[tuple[ResolvedKey, ...], tuple[tuple[int, ...], ...]]:
+        """Return the keys, each once, and the grouping sets they are asked in (nothing for one of all keys)."""
         group = tree.args.get("group")
         if group is None:
-            return ()
+            return (), ()
+        listed: tuple[tuple[exp.Expr, ...], ...]
         if group.args.get("all"):
-            nodes = [_without_alias(n) for n in tree.expressions if not _holds_aggregate(n)]
+            listed = (
+                tuple(_without_alias(n) for n in tree.expressions if not _holds_aggregate(n)),
+            )
+        elif has_sets(group):
+            listed = listed_sets(group, self.refused)
         else:
-            nodes = [self._key_node(node, tree) for node in group.expressions]
-        keys = [
-            ResolvedKey(self.rows.read(node), quoted(node), position(node, self.sql))
-            for node in nodes
-        ]
+            listed = (tuple(group.expressions),)
+        keys: dict[Expr, ResolvedKey] = {}
+        sets = [[self._key(node, tree, keys) for node in nodes] for nodes in listed]
         # a constant key, however it is written, makes no groups of its own
-        keyed = [key for key in keys if columns_of(key.expr)]
-        return tuple({key.expr: key for key in keyed}.values())
+        found = indexed(
+            ([place for place in each if place is not None] for each in sets), len(keys)
+        )
+        if found and len(keys) > SET_KEYS_MAX:
+            raise self.refused(
+                "sql_too_complex", group, what="keys of grouping sets", limit=SET_KEYS_MAX
+            )
+        return tuple(keys.values()), found
+
+    def _key(self, node: exp.Expr, tree: exp.Select, keys: dict[Expr, ResolvedKey]) -> int | None:
+        """Return the number of a key, adding it if it is new; None for a constant.
+
+        Refuses: a constant in ROLLUP, CUBE or GROUPING SETS, where DuckDB would show NULL for it in the totals.
+        """
+        if not tree.args["group"].args.get("all"):
+            node = self._key_node(node, tree)
+        key = ResolvedKey(self.rows.read(node), quoted(node), position(node, self.sql))
+        if not columns_of(key.expr):
+            if node.find_ancestor(exp.Rollup, exp.Cube, exp.GroupingSets):
+                raise self.refused(
+                    "sql_argument_refused",
+                    node,
+                    name=quoted(node),
+                    need="a key that reads a column",
+                    cure="leave that part out",
+                )
+            return None
+        keys.setdefault(key.expr, key)
+        return list(keys).index(key.expr)
 
     def _key_node(self, node: exp.Expr, tree: exp.Select) -> exp.Expr:
         if isinstance(node, exp.Literal) and not node.is_string:
@@ -86,6 +127,8 @@ class AboveReader(ScalarReader):
         """
         if isinstance(node, AGGREGATE_CLASSES):
             return self._aggregate(node)
+        if isinstance(node, GROUPING_CLASSES):
+            return self._grouping(node)
         if isinstance(node, exp.Star):
             raise self.refused("not_aggregated", node, what="*")
         if not isinstance(node, (exp.Literal, exp.Boolean, exp.Null)) and not _holds_aggregate(
@@ -95,6 +138,23 @@ class AboveReader(ScalarReader):
             if key is not None:
                 return key
         return super().read(node)
+
+    def _grouping(self, node: exp.Expr) -> Expr:
+        """Return GROUPING(…): one bit for each key, 1 where a row adds up over it.
+
+        Refuses: an argument that is no group key, and more bits than a number has room for.
+        """
+        found = [self.read(part) for part in node.expressions]
+        keys = tuple(key.index for key in found if isinstance(key, KeyRef))
+        if len(keys) < len(found) or not 1 <= len(keys) <= BITS_MAX:
+            raise self.refused(
+                "sql_argument_refused",
+                node,
+                name=quoted(node),
+                need="keys of GROUP BY",
+                cure="name expressions that stand in GROUP BY",
+            )
+        return GroupingRef(keys) if self.sets else Literal(BIGINT, 0)
 
     def _as_key(self, node: exp.Expr) -> Expr | None:
         if not any(True for _ in node.find_all(exp.Column)):
@@ -164,7 +224,7 @@ def _without_alias(node: exp.Expr) -> exp.Expr:
 
 
 def _holds_aggregate(node: exp.Expr) -> bool:
-    return any(isinstance(part, AGGREGATE_CLASSES) for part in node.walk())
+    return any(isinstance(part, (*AGGREGATE_CLASSES, *GROUPING_CLASSES)) for part in node.walk())
 
 
 def order_terms(tree: exp.Select, above: AboveReader) -> tuple[SortTerm, ...]:

@@ -24,6 +24,10 @@ _CLAUSES: dict[type[exp.Expr], frozenset[str]] = {
     exp.TableAlias: _UNARY,
     exp.Where: _UNARY,
     exp.Group: frozenset({"expressions", "all"}),
+    exp.Rollup: frozenset({"expressions"}),
+    exp.Cube: frozenset({"expressions"}),
+    exp.GroupingSets: frozenset({"expressions"}),
+    exp.Tuple: frozenset({"expressions"}),
     exp.Having: _UNARY,
     exp.Order: frozenset({"expressions"}),
     exp.Ordered: frozenset({"this", "desc", "nulls_first"}),
@@ -48,6 +52,8 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.Stddev: _UNARY,
     exp.Distinct: frozenset({"expressions"}),
     exp.Filter: _BINARY,
+    exp.Grouping: frozenset({"expressions"}),
+    exp.GroupingId: frozenset({"expressions"}),
 }
 
 _SCALARS: dict[type[exp.Expr], frozenset[str]] = {

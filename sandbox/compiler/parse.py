@@ -194,15 +194,10 @@ _FEATURES: dict[type[exp.Expr], str] = {
     exp.Bracket: "a list or a slice",
     exp.Struct: "a struct",
     exp.Array: "a list",
-    exp.Cube: "CUBE",
-    exp.Rollup: "ROLLUP",
-    exp.GroupingSets: "GROUPING SETS",
 }
 
 _CURES: dict[type[exp.Expr], str] = {
     exp.Subquery: "ask for the inner and the outer part in one flat SELECT with joins",
     exp.With: "ask in one flat SELECT with joins",
     exp.Window: "rank the answer with ORDER BY and LIMIT",
-    exp.Cube: "send one query for each grouping",
-    exp.Rollup: "send one query for each grouping",
 }

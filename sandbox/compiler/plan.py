@@ -12,7 +12,7 @@ from sandbox.boundary import (
 )
 from sandbox.compiler.amounts import amount
 from sandbox.compiler.bound import BoundedMoment, BoundedQuery
-from sandbox.privacy.composition import split
+from sandbox.compiler.set_moments import share_out
 from sandbox.privacy.measurements import NotProved, calibrate, prove
 
 
@@ -22,12 +22,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
     Refuses: a loss under another accountant or above the cap of policy or family, and a loss too small to split.
     """
     _check_caps(bounded, loss)
-    try:
-        shares = split(loss, len(bounded.moments))
-    except ValueError:
-        raise Refused(
-            "loss_too_small", Stage.PLAN, asked=amount(loss), moments=len(bounded.moments)
-        ) from None
+    shared = share_out(bounded, loss)
     query = bounded.permitted.query
     catalogue = bounded.permitted.catalogue
     return Plan(
@@ -41,10 +36,8 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
             unit=bounded.unit,
             keys=bounded.keys,
             groups_per_unit_max=bounded.groups_per_unit_max,
-            moments=tuple(
-                _moment(m, share) for m, share in zip(bounded.moments, shares, strict=True)
-            ),
-            sets=(),
+            moments=tuple(_moment(share.moment, share.loss) for share in shared.shares),
+            sets=shared.sets,
         ),
         aggregates=bounded.aggregates,
         post=PostProcess(
@@ -54,7 +47,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
             order=query.order,
             limit=query.limit,
             offset=query.offset,
-            sets=(),
+            sets=shared.shown,
         ),
         loss=loss,
     )

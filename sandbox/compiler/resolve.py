@@ -40,6 +40,7 @@ class ResolvedOutput:
 class ResolvedQuery:
     """The query as facts: tables, row conditions, keys, aggregates, what is done above the release, and who is touched.
 
+    `sets` are the grouping sets as asked, by the numbers of their keys: nothing for one set of all keys;
     `layers` is the relation over the released rows that the outputs read, nothing for those rows themselves;
     `conditions[i]` are the top-level AND conjuncts of the i-th table's ON (empty for the first); `where` those of WHERE;
     `links` the unit equalities between private tables that they imply.
@@ -51,6 +52,7 @@ class ResolvedQuery:
     where: tuple[Expr, ...]
     links: tuple[Expr, ...]
     keys: tuple[ResolvedKey, ...]
+    sets: tuple[tuple[int, ...], ...]
     aggregates: tuple[ResolvedAggregate, ...]
     layers: Relation | None
     outputs: tuple[ResolvedOutput, ...]
@@ -103,6 +105,7 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
         where=where,
         links=links,
         keys=above.keys,
+        sets=above.sets,
         aggregates=tuple(above.aggregates),
         layers=None,
         outputs=outputs,

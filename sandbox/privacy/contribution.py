@@ -76,8 +76,11 @@ def set_sensitivity(
     """Return how far one unit moves the vector over the groups of a grouping set.
 
     A sum adds up the unit's kept partials; a presence is 1 in each group of the set that one of them falls into.
-    Reason: docs/proofs/grouping_sets.md, theorem 1. Refuses as `sensitivity` does, and a reach below 1 (ValueError).
+    Reason: docs/proofs/grouping_sets.md, theorem 1. Refuses (ValueError) as `sensitivity` does, a reach below 1, and every
+    other kind of moment.
     """
+    if kind not in (MomentKind.SUM, MomentKind.PRESENCE):
+        raise ValueError("sums and presences are taken over grouping sets")
     if min(reach.kept, reach.together, reach.groups) < 1:
         raise ValueError("a unit reaches at least one group")
     if kind is MomentKind.PRESENCE:

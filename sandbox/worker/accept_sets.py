@@ -6,7 +6,6 @@ into one coarse group, and the noise would be short by the root of their number.
 
 from dataclasses import replace
 
-from policies.terms import PrivacyLoss
 from sandbox.boundary import (
     SET_KEYS_MAX,
     SETS_MAX,
@@ -77,7 +76,7 @@ def _check_moments(measurement: Measurement) -> None:
         for index, place in enumerate(each.moments):
             if place is None:
                 _check_follows(measurement, each, index)
-            elif _alike(measurement.moments[place]) != _alike(measurement.moments[index]):
+            elif not _alike(measurement.moments[place], measurement.moments[index]):
                 raise WrongSets("a moment is the same over every set")
 
 
@@ -92,7 +91,13 @@ def _check_follows(measurement: Measurement, each: GroupingSet, index: int) -> N
         raise WrongSets("a total has no parts that were measured")
 
 
-def _alike(moment: Moment) -> Moment:
-    """Return what a moment has in common over all sets: all but its own reach, loss and noise."""
-    nothing = PrivacyLoss(moment.loss.accountant, 0, 0)
-    return replace(moment, sensitivity_l1=0, sensitivity_l2_squared=0, loss=nothing, scale="")
+def _alike(moment: Moment, other: Moment) -> bool:
+    """Tell whether two moments are one over two sets: the same but for reach, loss and noise."""
+    moved = replace(
+        moment,
+        sensitivity_l1=other.sensitivity_l1,
+        sensitivity_l2_squared=other.sensitivity_l2_squared,
+        loss=other.loss,
+        scale=other.scale,
+    )
+    return moved == other

@@ -43,7 +43,7 @@ def cells_of(plan: Plan, noisy: NoisyAggregates) -> Cells:
     vectors = _consistent(plan, noisy)
     starts = _starts(noisy.sizes, tuple(each.keys for each in sets))
     shown = plan.post.sets or tuple(range(len(sets)))
-    if sum(starts[index + 1] - starts[index] for index in shown) > KEYS_MAX:
+    if rows_shown(plan, noisy.keys, noisy.sizes) > KEYS_MAX:
         raise TooManyKeys("the grouping sets make more rows than a release holds")
     rows = [
         (index, row) for index in shown for row in noisy.keys[starts[index] : starts[index + 1]]
@@ -54,6 +54,14 @@ def cells_of(plan: Plan, noisy: NoisyAggregates) -> Cells:
         tuple(tuple(int(key not in sets[index].keys) for index, _ in rows) for key in range(count)),
         tuple(tuple(total for index in shown for total in vector[index]) for vector in vectors),
     )
+
+
+def rows_shown(plan: Plan, keys: tuple[tuple[Scalar, ...], ...], sizes: tuple[int, ...]) -> int:
+    """Return how many rows the answer has before HAVING and LIMIT: a set may be shown more than once."""
+    if not plan.post.sets:
+        return len(keys)
+    starts = _starts(sizes, tuple(each.keys for each in sets_of(plan.measurement)))
+    return sum(starts[index + 1] - starts[index] for index in plan.post.sets)
 
 
 def error_laws(plan: Plan, sizes: tuple[int, ...]) -> tuple[tuple[ErrorLaw, ...], ...]:
@@ -70,8 +78,10 @@ def _laws(plan: Plan, sizes: tuple[int, ...], index: int) -> list[ErrorLaw]:
         each.keys: NoiseLaw(_mechanism(moment), moment.scale) for each, moment in measured
     }
     first = measured[0][1]
-    if first.kind is MomentKind.PRESENCE or len(sets) == 1 or 0 in sizes:
-        return [own[each.keys] for each in sets] if len(own) == len(sets) else [*own.values()]
+    if 0 in sizes:  # a key without any value: there are no rows to speak of
+        return [NoiseLaw(_mechanism(first), first.scale) for _ in sets]
+    if first.kind is MomentKind.PRESENCE or len(sets) == 1:
+        return [own[each.keys] for each in sets]
     noise = tuple(
         Noisy(each.keys, weight, _variance(moment))
         for (each, moment), weight in zip(measured, _weights(sizes, measured), strict=True)
@@ -89,10 +99,13 @@ def _consistent(plan: Plan, noisy: NoisyAggregates) -> list[list[tuple[int, ...]
     """Return, for each moment of the first set, its vector over each set."""
     sets = sets_of(plan.measurement)
     named = dict(enumerate(noisy.sizes))
-    found = []
+    found: list[list[tuple[int, ...]]] = []
     for index, moment in enumerate(finest_moments(plan.measurement)):
+        if 0 in noisy.sizes:
+            found.append([() for _ in sets])
+            continue
         drawn = [place for each in sets if (place := each.moments[index]) is not None]
-        if moment.kind is MomentKind.PRESENCE or 0 in noisy.sizes:
+        if moment.kind is MomentKind.PRESENCE:
             found.append([noisy.moments[place] for place in drawn])
             continue
         measured = _measured(plan, index)

@@ -23,6 +23,7 @@ from sandbox.worker.post_process import post_process
 from sandbox.worker.released import select_released
 from sandbox.worker.render import released_reference, render_relation, row_rendering
 from sandbox.worker.scalars import scalars
+from sandbox.worker.set_cells import rows_shown
 from sandbox.worker.sql_types import NotRenderable, name_of
 from sandbox.worker.twin_tables import empty_twin, fill_twin
 from sandbox.worker.twin_types import typed
@@ -80,7 +81,7 @@ def _rehearse(
     _check_released_types(plan, released)
     fill_twin(plan.measurement, rows)
     _finish(plan, execute(plan.measurement, rows), released)
-    return len(exact.keys)
+    return rows_shown(plan, exact.keys, exact.sizes)
 
 
 def _finish(plan: Plan, exact: ExactAggregates, released: duckdb.DuckDBPyConnection) -> None:

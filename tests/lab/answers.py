@@ -4,13 +4,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 
 import duckdb
 
 from policies.refusals import Refused, Stage
-from policies.terms import NANO, Accountant, AggregateName, PrivacyLoss, Scalar
+from policies.terms import NANO, Accountant, AggregateName, PrivacyLoss
 from sandbox.boundary import Plan, Release
 from sandbox.client import Failed, Planned, rehearse, run
+from sandbox.privacy.grouping import sets_of
 from sandbox.privacy.measurements import NotProved
 from sandbox.runtimes.base import Runtime
 from sandbox.runtimes.list import RUNTIMES
@@ -96,7 +98,7 @@ def _bounded(bench: Bench, planned: Planned) -> Answer:
     bench.rehearse(planned.plan)
     exact = bench.bounded(planned.plan)
     names = (*key_names(planned.plan), *moment_names(planned.plan))
-    return _accepted(planned, names, _totals(exact))
+    return _accepted(planned, names, _totals(planned.plan, exact))
 
 
 def _run(bench: Bench, planned: Planned) -> Answer:
@@ -153,8 +155,14 @@ def moment_names(plan: Plan) -> tuple[str, ...]:
     found: dict[int, str] = {}
     for aggregate in plan.aggregates:
         for index, name in zip(aggregate.moments, _NAMES[aggregate.name], strict=False):
-            found.setdefault(index, f"m{index}_{name}")
-    return tuple(found[index] for index in range(len(plan.measurement.moments)))
+            found.setdefault(index, name)
+    names = {
+        place: f"m{place}_{found[index]}"
+        for each in sets_of(plan.measurement)
+        for index, place in enumerate(each.moments)
+        if place is not None
+    }
+    return tuple(names[place] for place in range(len(plan.measurement.moments)))
 
 
 def root_up(square: int) -> float:
@@ -169,12 +177,18 @@ def _cells(release: Release) -> tuple[tuple[object, ...], ...]:
     return tuple(tuple(plain(cell.value) for cell in row) for row in release.rows)
 
 
-def _totals(exact: ExactAggregates) -> tuple[tuple[object, ...], ...]:
+def _totals(plan: Plan, exact: ExactAggregates) -> tuple[tuple[object, ...], ...]:
+    """Return the totals row by row; 0 in the rows of grouping sets over which a moment is not measured."""
+    columns = []
+    starts: dict[int, int] = {}
+    row = 0
+    for each in sets_of(plan.measurement):
+        starts |= {place: row for place in each.moments if place is not None}
+        row += prod(exact.sizes[key] for key in each.keys) if exact.keys else 0
+    for place, vector in enumerate(exact.moments):
+        after = len(exact.keys) - starts[place] - len(vector)
+        columns.append([*(0,) * starts[place], *vector, *(0,) * after])
     return tuple(
-        (*(plain(value) for value in key), *totals)
-        for key, totals in zip(exact.keys, _by_group(exact), strict=True)
+        (*(plain(value) for value in key), *(column[place] for column in columns))
+        for place, key in enumerate(exact.keys)
     )
-
-
-def _by_group(exact: ExactAggregates) -> list[tuple[Scalar, ...]]:
-    return [tuple(vector[group] for vector in exact.moments) for group in range(len(exact.keys))]

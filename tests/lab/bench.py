@@ -78,7 +78,9 @@ class Bench:
         """Return the answer without noise and with inert bounds."""
         wide = inert(plan)
         found = execute(wide.measurement, self.connection)
-        return post_process(wide, NoisyAggregates(found.keys, found.moments), self.empty)
+        return post_process(
+            wide, NoisyAggregates(found.keys, found.moments, found.sizes), self.empty
+        )
 
 
 @contextmanager
