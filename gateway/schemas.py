@@ -120,7 +120,7 @@ class Column(BaseModel):
     role: Literal["key", "noisy", "constant"]
     mechanism: str | None
     scale: list[float]
-    interval: Literal["exact_noise_law", "simulated_noise_law", "none"]
+    interval: Literal["exact_noise_law", "reconciled_noise_law", "simulated_noise_law", "none"]
 
 
 class Receipt(BaseModel):

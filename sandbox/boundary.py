@@ -228,6 +228,7 @@ class IntervalMethod(StrEnum):
     """How the 95 % interval of a noisy column was found."""
 
     EXACT_NOISE_LAW = "exact_noise_law"
+    RECONCILED_NOISE_LAW = "reconciled_noise_law"  # of a total made from the noise of several sets
     SIMULATED_NOISE_LAW = "simulated_noise_law"
     NONE = "none"
 

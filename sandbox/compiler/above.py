@@ -83,9 +83,8 @@ class AboveReader(ScalarReader):
 
         Refuses: a constant in ROLLUP, CUBE or GROUPING SETS, where DuckDB would show NULL for it in the totals.
         """
-        if not tree.args["group"].args.get("all"):
-            node = self._key_node(node, tree)
-        key = ResolvedKey(self.rows.read(node), quoted(node), position(node, self.sql))
+        named = node if tree.args["group"].args.get("all") else self._key_node(node, tree)
+        key = ResolvedKey(self.rows.read(named), quoted(named), position(named, self.sql))
         if not columns_of(key.expr):
             if node.find_ancestor(exp.Rollup, exp.Cube, exp.GroupingSets):
                 raise self.refused(

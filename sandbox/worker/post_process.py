@@ -34,6 +34,7 @@ from sandbox.worker.scalars.dates import within_years
 from sandbox.worker.set_cells import error_laws
 from sandbox.worker.sql_types import is_number
 
+_RECONCILED = IntervalMethod.RECONCILED_NOISE_LAW
 _EXACT = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
 
 
@@ -49,7 +50,7 @@ def post_process(
     laws = error_laws(plan, noisy.sizes)
     if plan.post.relation is not None:
         return _layered(plan, laws, noise, connection)
-    columns = tuple(_column(output.expr, plan.aggregates) for output in plan.post.outputs)
+    columns = tuple(_column(output.expr, plan) for output in plan.post.outputs)
     # rows: (group, value of each output), in the order of the answer
     rows = _select(plan, connection)
     groups = tuple(int(str(row[0])) for row in rows)
@@ -69,7 +70,7 @@ def post_process(
 def _layered(
     plan: Plan, laws: Laws, noise: tuple[NoiseUsed, ...], connection: duckdb.DuckDBPyConnection
 ) -> Release:
-    answer = finish_layers(plan, laws, lambda expr: _column(expr, plan.aggregates), connection)
+    answer = finish_layers(plan, laws, lambda expr: _column(expr, plan), connection)
     cells = tuple(
         tuple(_cell(value, bar) for value, bar in zip(row, bars, strict=True))
         for row, bars in zip(answer.rows, answer.bars, strict=True)
@@ -77,11 +78,12 @@ def _layered(
     return Release(answer.columns, cells, noise)
 
 
-def _column(expr: Expr, aggregates: tuple[NoisyAggregate, ...]) -> ReleaseColumn:
+def _column(expr: Expr, plan: Plan) -> ReleaseColumn:
     nodes = walk(expr)
     if any(isinstance(node, AggregateRef) for node in nodes):
-        exact = isinstance(expr, AggregateRef) and _is_one_total(aggregates[expr.index])
-        method = IntervalMethod.EXACT_NOISE_LAW if exact else IntervalMethod.SIMULATED_NOISE_LAW
+        exact = isinstance(expr, AggregateRef) and _is_one_total(plan.aggregates[expr.index])
+        own = _RECONCILED if plan.measurement.sets else IntervalMethod.EXACT_NOISE_LAW
+        method = own if exact else IntervalMethod.SIMULATED_NOISE_LAW
         if not is_number(expr.type):
             method = IntervalMethod.NONE
         return ReleaseColumn(expr.type, ColumnRole.NOISY, method)
@@ -129,7 +131,8 @@ def _bars(
 ) -> Mapping[int, ErrorBar]:
     if column.interval is IntervalMethod.NONE:
         return {}
-    bars = exact_bars if column.interval is IntervalMethod.EXACT_NOISE_LAW else simulated_bars
+    simulated = column.interval is IntervalMethod.SIMULATED_NOISE_LAW
+    bars = simulated_bars if simulated else exact_bars
     return bars(plan, expr, shown, connection)
 
 

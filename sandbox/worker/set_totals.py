@@ -48,6 +48,8 @@ def set_totals(
     vectors: list[tuple[int, ...]] = [()] * len(measurement.moments)
     for each in measurement.sets:
         measured = [index for index, moment in enumerate(each.moments) if moment is not None]
+        if not measured:  # every total of this set follows from finer ones
+            continue
         found = connection.execute(_totals(measurement, each, measured, kept, sizes)).fetchall()
         filled = [[0] * prod(sizes[key] for key in each.keys) for _ in measured]
         for group, *totals in found:
@@ -69,17 +71,18 @@ def _totals(
 ) -> str:
     partials = "".join(f", p{index}" for index in measured)
     rows = f"SELECT u, {_group(each.keys, sizes)} AS h{partials} FROM {kept}"  # noqa: S608
-    # INVARIANT: a unit counts once in each group it is present in, however many of its finer groups lie there.
-    own = "".join(
-        f", {'max' if measurement.moments[index].kind is MomentKind.PRESENCE else 'sum'}(p{index})"
-        f" AS p{index}"
-        for index in measured
-    )
-    units = f"SELECT u, h{own} FROM ({rows}) GROUP BY u, h"  # noqa: S608
+    kinds = {index: measurement.moments[index].kind for index in measured}
+    if MomentKind.PRESENCE in kinds.values() and len(each.keys) < len(sizes):
+        # INVARIANT: a unit counts once in each group it is present in, however many of its finer groups lie there.
+        own = "".join(
+            f", {'max' if kind is MomentKind.PRESENCE else 'sum'}(p{index}) AS p{index}"
+            for index, kind in kinds.items()
+        )
+        rows = f"SELECT u, h{own} FROM ({rows}) GROUP BY u, h"  # noqa: S608
     sums = "".join(
         f", least(greatest(sum(p{index}), -{TOTAL_MAX}), {TOTAL_MAX})" for index in measured
     )
-    return f"SELECT h{sums} FROM ({units}) GROUP BY h"  # noqa: S608
+    return f"SELECT h{sums} FROM ({rows}) GROUP BY h"  # noqa: S608
 
 
 def _group(keys: tuple[int, ...], sizes: tuple[int, ...]) -> str:

@@ -51,6 +51,11 @@ LINES: dict[str, tuple[str, object, object]] = {
         [("elsewhere", 1), ("north", 1), ("south", 2)],
     ),
     "K4": ("SELECT 1 AS k, count(*) AS n FROM persons WHERE false GROUP BY k", [(1, 0)], []),
+    "K6": (
+        "SELECT hospital, count(*) AS n FROM claims WHERE false GROUP BY ROLLUP (hospital)",
+        [("h1", 0), ("h2", 0), ("h3", 0), (None, 0)],
+        [(None, 0)],
+    ),
     "A1": ("SELECT sum(income) AS s FROM persons WHERE false", [(0.0,)], [(None,)]),
     "A2": (
         "SELECT sum(income) AS s FROM persons WHERE region = 'north'",
