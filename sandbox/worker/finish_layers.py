@@ -158,8 +158,8 @@ class _Bars:
     ) -> list[ErrorBar]:
         places = [row.leaves[origin.leaf] for row in rows]
         groups = tuple(dict.fromkeys(place for place in places if place is not None))
-        exact = column.interval is IntervalMethod.EXACT_NOISE_LAW
-        bars = (exact_bars if exact else simulated_bars)(
+        simulated = column.interval is IntervalMethod.SIMULATED_NOISE_LAW
+        bars = (simulated_bars if simulated else exact_bars)(
             self.plan, origin.expr, Shown(groups, self.laws), self.connection
         )
         return [NO_ERROR if place is None else bars.get(place, NO_ERROR) for place in places]
