@@ -65,11 +65,26 @@ class ValueSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageValues:
+    """The values of an expression over the declared domains of the columns it reads: what a subquery computes."""
+
+    expr: Expr
+    sources: tuple["DomainSource", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EitherValues:
+    """The values of several domains together: what a set operation brings together."""
+
+    parts: tuple["ListedValues | ValueSeries | ImageValues | EitherValues", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DomainSource:
     """The declared domain of one column that a group key is computed from."""
 
     column: Column
-    values: ListedValues | ValueSeries
+    values: ListedValues | ValueSeries | ImageValues | EitherValues
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ SPELLED: tuple[type, ...] = (
     boundary.TableScan,
     boundary.ListedValues,
     boundary.ValueSeries,
+    boundary.ImageValues,
+    boundary.EitherValues,
     boundary.DomainSource,
     boundary.GroupKey,
     boundary.Moment,

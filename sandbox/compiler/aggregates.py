@@ -1,7 +1,7 @@
 """Aggregate syntax → `ResolvedAggregate`: which aggregate of the allow-list, of which rows, of what type."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sqlglot import exp
@@ -39,6 +39,18 @@ class ResolvedAggregate:
     type: SqlType
     words: str
     at: Position | None
+
+
+def parts_of(aggregate: ResolvedAggregate) -> tuple[Expr, ...]:
+    """Return the expressions over rows that an aggregate reads."""
+    return tuple(e for e in (aggregate.value, aggregate.condition) if e is not None)
+
+
+def moved(aggregate: ResolvedAggregate, move: Callable[[Expr], Expr]) -> ResolvedAggregate:
+    """Return the aggregate over columns that were renamed."""
+    value = None if aggregate.value is None else move(aggregate.value)
+    condition = None if aggregate.condition is None else move(aggregate.condition)
+    return replace(aggregate, value=value, condition=condition)
 
 
 def read_aggregate(node: exp.Expr, rows: RowReader) -> ResolvedAggregate:

@@ -7,44 +7,34 @@ groups are bounded by declarations; every key has declared values.
 from dataclasses import dataclass
 
 from policies.refusals import Refused, Stage
-from policies.terms import AggregateName, ContributionBound
+from policies.terms import AggregateName
 from sandbox.algebra import (
-    Call,
     Column,
     Expr,
-    Filter,
-    Join,
-    JoinType,
-    Literal,
-    Op,
     Relation,
-    Scan,
     columns_of,
 )
 from sandbox.boundary import (
     STEPS_MAX,
-    UNIT_COLUMN,
     GroupKey,
     NoisyAggregate,
     ScanColumn,
     StepBase,
     TableScan,
 )
-from sandbox.compiler.aggregates import ResolvedAggregate
+from sandbox.compiler.aggregates import ResolvedAggregate, parts_of
 from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
 from sandbox.compiler.intervals import interval
 from sandbox.compiler.keys import declare_key, groups_at_most
-from sandbox.compiler.links import unit_of
+from sandbox.compiler.lineage import origin
 from sandbox.compiler.resolve import ResolvedQuery
+from sandbox.compiler.settle import scanned
 from sandbox.compiler.sharing import Asked, share
 from sandbox.compiler.stepped import inside, stepped
-from sandbox.compiler.types import BOOLEAN
 from sandbox.privacy.aggregates import Argument, MomentSpec, Steps
 from sandbox.privacy.contribution import Sensitivity, bound_partials, sensitivity
-
-CONTRIBUTION_MAX = 2**20  # of joined tables together; beyond it the noise drowns everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +68,16 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
     Refuses: values without bounds, keys without declared values, sums too large to be exact.
     """
     query = permitted.query
-    facts = DeclaredFacts(permitted.policy, permitted.catalogue, query.tables)
+    facts = DeclaredFacts(permitted.policy, permitted.catalogue, query)
     keys = tuple(declare_key(key, facts) for key in query.keys)
-    contribution = _contribution(permitted)
+    contribution = facts.contributions.of(query.relation)
     groups = min(contribution.groups_per_unit_max, groups_at_most(keys))
     specs, aggregates = share(tuple(Asked(a, _argument(a, query, facts)) for a in query.aggregates))
     return BoundedQuery(
         permitted=permitted,
         scans=_scans(query),
-        relation=_relation(query),
-        unit=next(unit_of(t) for t in query.tables if t.table.private),
+        relation=query.relation,
+        unit=query.unit,
         keys=keys,
         groups_per_unit_max=groups,
         moments=tuple(_bounded(s, contribution.rows_per_group_max, groups) for s in specs),
@@ -109,30 +99,6 @@ def _bounded(spec: MomentSpec, rows_per_group_max: int, groups: int) -> BoundedM
             limit=STEPS_MAX,
         ) from None
     return BoundedMoment(spec, lower, upper, reach)
-
-
-def _contribution(permitted: PermittedQuery) -> ContributionBound:
-    """Multiply the declared bounds of the private tables: a joined row exists once for each combination."""
-    rows = per_group = groups = 1
-    for table in permitted.query.tables:
-        if not table.table.private:
-            continue
-        grant = permitted.policy.table(table.table.name)
-        if grant is None or grant.unit is None:
-            raise Refused(
-                "table_not_granted",
-                Stage.BOUND,
-                at=table.at,
-                table=table.table.name,
-                purpose="a privacy unit",
-                owner=permitted.policy.holder.id,
-            )
-        rows *= grant.unit.bound.rows_per_unit_max
-        per_group *= grant.unit.bound.rows_per_group_max
-        groups *= grant.unit.bound.groups_per_unit_max
-    return ContributionBound(
-        min(rows, CONTRIBUTION_MAX), min(per_group, CONTRIBUTION_MAX), min(groups, CONTRIBUTION_MAX)
-    )
 
 
 def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: DeclaredFacts) -> Argument:
@@ -165,15 +131,8 @@ def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr |
 
     Refuses: count(DISTINCT x) of anything but the privacy unit.
     """
-    value = aggregate.value
-    if isinstance(value, Column):
-        table = query.tables[value.scan].table
-        if (
-            table.unit is not None
-            and table.unit.references is None
-            and table.unit.column == value.name
-        ):
-            return None
+    if aggregate.value in query.unit_keys:
+        return None
     raise Refused(
         "sql_feature_refused",
         Stage.BOUND,
@@ -184,32 +143,16 @@ def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr |
 
 
 def _named(column: Column, query: ResolvedQuery) -> str:
-    return f"{query.tables[column.scan].table.name}.{column.name}"
-
-
-def _relation(query: ResolvedQuery) -> Relation:
-    """Return the joined and filtered relation, with every unit equality as a condition of its own."""
-    relation: Relation = Scan(0)
-    for index in range(1, len(query.tables)):
-        mine = list(query.conditions[index])
-        mine += [c for c in query.links if max(p.scan for p in columns_of(c)) == index]
-        relation = Join(JoinType.INNER, relation, Scan(index), conjunction(tuple(mine)))
-    return Filter(relation, conjunction(query.where)) if query.where else relation
-
-
-def conjunction(parts: tuple[Expr, ...]) -> Expr:
-    """Return all parts under one AND; TRUE for none."""
-    if not parts:
-        return Literal(BOOLEAN, True)
-    return parts[0] if len(parts) == 1 else Call(Op.AND, parts, BOOLEAN)
+    found = origin(column, query.known)
+    if found is None:
+        return "a computed column"
+    return f"{query.tables[found.scan].table.name}.{found.name}"
 
 
 def _scans(query: ResolvedQuery) -> tuple[TableScan, ...]:
-    exprs: list[Expr] = [c for group in query.conditions for c in group]
-    exprs += [*query.where, *query.links, *(k.expr for k in query.keys)]
-    for aggregate in query.aggregates:
-        exprs += [e for e in (aggregate.value, aggregate.condition) if e is not None]
-    used = {c for expr in exprs for c in columns_of(expr) if c.name != UNIT_COLUMN}
+    tops = [k.expr for k in query.keys]
+    tops += [e for a in query.aggregates for e in parts_of(a)]
+    used = scanned(query.relation, tuple(tops))
     return tuple(
         TableScan(
             t.table.name,

@@ -178,7 +178,7 @@ def _case(expr: Call, parts: tuple[Interval, ...]) -> Interval:
         for p, arg in zip(results, _results(expr), strict=True)
         if not (isinstance(arg, Literal) and arg.value is None)
     ]
-    return _hull(tuple(results))
+    return hull(tuple(results))
 
 
 def _results(expr: Call) -> list[Expr]:
@@ -186,7 +186,7 @@ def _results(expr: Call) -> list[Expr]:
 
 
 def _coalesce(_: Call, parts: tuple[Interval, ...]) -> Interval:
-    return _hull(parts)
+    return hull(parts)
 
 
 def _nullif(_: Call, parts: tuple[Interval, ...]) -> Interval:
@@ -196,8 +196,8 @@ def _nullif(_: Call, parts: tuple[Interval, ...]) -> Interval:
 def _least(expr: Call, parts: tuple[Interval, ...]) -> Interval:
     # NULLs are skipped, so only a constant certainly takes part
     sure = [p.high for p, a in zip(parts, expr.args, strict=True) if _is_constant(a)]
-    hull = _hull(parts)
-    return Interval(hull.low, min((h for h in (*sure, hull.high) if h is not None), default=None))
+    whole = hull(parts)
+    return Interval(whole.low, min((h for h in (*sure, whole.high) if h is not None), default=None))
 
 
 def _greatest(expr: Call, parts: tuple[Interval, ...]) -> Interval:
@@ -210,7 +210,8 @@ def _is_constant(expr: Expr) -> bool:
     return isinstance(expr, Literal) and expr.value is not None
 
 
-def _hull(parts: tuple[Interval, ...]) -> Interval:
+def hull(parts: tuple[Interval, ...]) -> Interval:
+    """Return the smallest interval that holds all of them."""
     lows = [p.low for p in parts]
     highs = [p.high for p in parts]
     return Interval(

@@ -7,18 +7,22 @@ in an answer says nothing about anybody.
 from math import ceil, floor, prod
 
 from policies.refusals import Refused, Stage
-from policies.terms import Scalar, TypeKind
-from sandbox.algebra import Call, Expr, Literal, Op, columns_of
-from sandbox.boundary import KEYS_MAX, DomainSource, GroupKey, ListedValues, ValueSeries
-from sandbox.compiler.above import ResolvedKey
+from policies.terms import Scalar
+from sandbox.algebra import Expr, columns_of
+from sandbox.boundary import (
+    KEYS_MAX,
+    DomainSource,
+    GroupKey,
+)
 from sandbox.compiler.bins import in_steps
 from sandbox.compiler.facts import DeclaredFacts
 from sandbox.compiler.intervals import interval
+from sandbox.compiler.keyed import ResolvedKey
+from sandbox.compiler.outcomes import constant_results
 from sandbox.compiler.types import is_integer
+from sandbox.privacy.domain_size import domain_size
 
 SOURCES_MAX = 200_000  # combinations of declared values that one key is computed from; a century of days is 36 525
-
-_PASSES_RESULTS = frozenset({Op.COALESCE, Op.NULLIF, Op.LEAST, Op.GREATEST})
 
 
 def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
@@ -29,10 +33,11 @@ def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
     declared bins.
     """
     expr = key.expr
-    for column in columns_of(expr):
-        width = facts.bin(column)
-        if width is not None and not in_steps(expr, column, width):
-            raise Refused("key_too_fine", Stage.BOUND, at=key.at, column=column.name, bin=width)
+    for spelt in facts.spelt_out(expr):
+        for column in columns_of(spelt):
+            width = facts.bin(column)
+            if width is not None and not in_steps(spelt, column, width):
+                raise Refused("key_too_fine", Stage.BOUND, at=key.at, column=column.name, bin=width)
     results = constant_results(expr)
     if results is not None and any(value is not None for value in results):
         values = tuple(dict.fromkeys(v for v in results if v is not None))
@@ -44,28 +49,6 @@ def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
     if series is not None:
         return GroupKey(expr, series, (), False)
     raise Refused("key_domain_missing", Stage.BOUND, at=key.at, what=key.words)
-
-
-def constant_results(expr: Expr) -> tuple[Scalar, ...] | None:
-    """Return every value an expression can take when all its results are constants, else None."""
-    if isinstance(expr, Literal):
-        return (expr.value,)
-    if not isinstance(expr, Call):
-        return None
-    if expr.op is Op.CASE:
-        parts = [a for i, a in enumerate(expr.args) if i % 2 == 1 or i == len(expr.args) - 1]
-        found = [constant_results(part) for part in parts]
-        if None in found:
-            return None
-        without_else = len(expr.args) % 2 == 0
-        listed = [value for values in found if values is not None for value in values]
-        return (*listed, None) if without_else else tuple(listed)
-    if expr.op in _PASSES_RESULTS:
-        return None
-    if expr.type.kind is TypeKind.BOOLEAN:
-        sure = expr.op in (Op.IS_NULL, Op.IS_DISTINCT)
-        return (False, True) if sure else (False, True, None)
-    return None
 
 
 def _sources(expr: Expr, facts: DeclaredFacts) -> list[tuple[DomainSource, bool]] | None:
@@ -88,16 +71,6 @@ def _whole_series(expr: Expr, facts: DeclaredFacts) -> tuple[Scalar, ...] | None
         return None
     low, high = ceil(reach.low), floor(reach.high)
     return tuple(range(low, high + 1)) if high - low < KEYS_MAX else None
-
-
-def domain_size(values: ListedValues | ValueSeries) -> int:
-    """Return how many values a declared domain has."""
-    if isinstance(values, ListedValues):
-        return len(values.values)
-    first, last = values.first, values.last
-    if isinstance(first, int) and isinstance(last, int):
-        return last - first + 1
-    return (last - first).days + 1  # type: ignore[operator, union-attr]
 
 
 def groups_at_most(keys: tuple[GroupKey, ...]) -> int:

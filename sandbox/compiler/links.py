@@ -1,74 +1,70 @@
-"""Unit links: which private tables of a query are joined on the people they hold.
+"""Unit links: which private relations of a join are joined on the people they hold.
 
-Lemma (docs/proofs/relations.md): an inner join of private relations of one family is private only if it pairs rows of the
-same unit. So every private table must be linked to every other by unit equalities among the top-level AND conjuncts.
+Lemma (docs/proofs/relations.md): a join of private relations of one family is private only if it pairs rows of the same
+unit. So every private relation must be linked to the others by unit equalities among the top-level AND conjuncts.
 """
+
+from collections.abc import Sequence
 
 from policies.dataset import Table
 from policies.refusals import Refused, Stage
-from policies.terms import SqlType, TypeKind
-from sandbox.algebra import Call, Column, Expr, Op
-from sandbox.boundary import UNIT_COLUMN
-from sandbox.compiler.scope import ScopedTable
-
-UNIT_TYPE = SqlType(TypeKind.INTEGER)
+from sandbox.algebra import Column, Expr
+from sandbox.compiler.conjunction import Pair
+from sandbox.compiler.question import Reading
+from sandbox.compiler.rows import Rows, same_unit
 
 
-def unit_of(table: ScopedTable) -> Column:
-    """Return the unit code that ingest stored in every row of a private table."""
-    return Column(table.index, UNIT_COLUMN, UNIT_TYPE)
+def link(left: Rows, right: Rows, pairs: Sequence[Pair], reading: Reading) -> Expr | None:
+    """Return the unit equality of two private relations that the pairs imply, or None."""
+    if left.unit is None or right.unit is None:
+        return None
+    for one, other in pairs:
+        if _implies(left, one, right, other, reading) or _implies(left, other, right, one, reading):
+            return same_unit(left.unit, right.unit)
+    return None
 
 
-def link_units(
-    tables: tuple[ScopedTable, ...], pairs: tuple[tuple[Column, Column], ...]
-) -> tuple[Expr, ...]:
-    """Return the unit equalities that the query's own conditions imply, one for each further private table.
+def link_all(
+    parts: Sequence[Rows], pairs: Sequence[Pair], reading: Reading
+) -> tuple[tuple[int, Expr], ...]:
+    """Return the unit equalities that link all private parts, each with the number of the later part it joins.
 
-    `pairs` are the columns that top-level conjuncts set equal. Refuses: no private table, and private tables that are not
-    linked (`unit_join_missing`), with the missing condition.
+    Refuses: private parts that are not linked (`unit_join_missing`), with the missing condition.
     """
-    private = [t for t in tables if t.table.private]
-    if not private:
-        raise Refused("no_private_table", Stage.RESOLVE)
-    linked = [private[0]]
-    waiting = private[1:]
-    equalities: list[Expr] = []
+    private = [index for index, part in enumerate(parts) if part.unit is not None]
+    linked, waiting = private[:1], private[1:]
+    found: list[tuple[int, Expr]] = []
     while waiting:
-        found = next(
-            ((a, b) for b in waiting for a in linked if _same_unit(a, b, tables, pairs)), None
+        step = next(
+            (
+                (a, b, equality)
+                for b in waiting
+                for a in linked
+                if (equality := link(parts[a], parts[b], pairs, reading)) is not None
+            ),
+            None,
         )
-        if found is None:
-            raise _missing(linked[0], waiting[0])
-        known, new = found
+        if step is None:
+            raise missing(parts[linked[0]], parts[waiting[0]])
+        known, new, equality = step
         linked.append(new)
         waiting.remove(new)
-        equalities.append(Call(Op.EQ, (unit_of(known), unit_of(new)), SqlType(TypeKind.BOOLEAN)))
-    return tuple(equalities)
+        found.append((max(known, new), equality))
+    return tuple(found)
 
 
-def _same_unit(
-    a: ScopedTable,
-    b: ScopedTable,
-    tables: tuple[ScopedTable, ...],
-    pairs: tuple[tuple[Column, Column], ...],
-) -> bool:
-    for left, right in pairs:
-        if {left.scan, right.scan} != {a.index, b.index}:
-            continue
-        first, second = tables[left.scan].table, tables[right.scan].table
-        if _holds_unit(first, left.name) and _holds_unit(second, right.name):
-            return True
-        if _leads_to(first, left.name, second, right.name):
-            return True
-        if _leads_to(second, right.name, first, left.name):
-            return True
-        if first.name == second.name and left.name == right.name == _single_key(first):
-            return True
-    return False
-
-
-def _holds_unit(table: Table, column: str) -> bool:
-    return table.unit is not None and table.unit.references is None and table.unit.column == column
+def _implies(left: Rows, one: Column, right: Rows, other: Column, reading: Reading) -> bool:
+    """Tell whether `one` of the left equal to `other` of the right makes their units equal."""
+    if one in left.keys and other in right.keys:
+        return True
+    if one.scan not in left.scans or other.scan not in right.scans:
+        return False
+    first, second = reading.tables[one.scan].table, reading.tables[other.scan].table
+    if _leads_to(first, one.name, second, other.name):
+        return True
+    if _leads_to(second, other.name, first, one.name):
+        return True
+    return first.name == second.name and one.name == other.name == _single_key(first)
 
 
 def _leads_to(child: Table, column: str, parent: Table, key: str) -> bool:
@@ -83,14 +79,13 @@ def _single_key(table: Table) -> str | None:
     return table.primary_key[0] if len(table.primary_key) == 1 else None
 
 
-def _missing(left: ScopedTable, right: ScopedTable) -> Refused:
-    names = [t.table.unit.column if t.table.unit else "?" for t in (left, right)]
-    condition = f"{left.alias}.{names[0]} = {right.alias}.{names[1]}"
+def missing(left: Rows, right: Rows) -> Refused:
+    """Return the refusal of a join of private relations without equal units, with the condition that is missing."""
     return Refused(
         "unit_join_missing",
         Stage.RESOLVE,
-        at=right.at,
-        left=left.alias,
-        right=right.alias,
-        condition=condition,
+        at=right.name.at,
+        left=left.name.alias,
+        right=right.name.alias,
+        condition=f"{left.name.alias}.{left.name.key} = {right.name.alias}.{right.name.key}",
     )

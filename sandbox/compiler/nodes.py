@@ -12,16 +12,42 @@ from sqlglot import exp
 
 _BINARY = frozenset({"this", "expression"})
 _UNARY = frozenset({"this"})
+_SET = frozenset({"this", "expression", "distinct", "with_"})
 
 # clause nodes: what may hang where
 _CLAUSES: dict[type[exp.Expr], frozenset[str]] = {
     exp.Select: frozenset(
-        {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset"}
+        {
+            "expressions",
+            "from_",
+            "joins",
+            "where",
+            "group",
+            "having",
+            "order",
+            "limit",
+            "offset",
+            "with_",
+            "distinct",
+            "windows",
+            "qualify",
+        }
     ),
     exp.From: _UNARY,
-    exp.Join: frozenset({"this", "on", "using", "kind"}),
+    exp.Join: frozenset({"this", "on", "using", "kind", "side", "method"}),
     exp.Table: frozenset({"this", "alias", "db"}),
-    exp.TableAlias: _UNARY,
+    exp.TableAlias: frozenset({"this", "columns"}),
+    exp.Subquery: frozenset({"this", "alias", "with_"}),
+    exp.With: frozenset({"expressions"}),
+    exp.CTE: frozenset({"this", "alias", "materialized"}),
+    exp.Union: _SET,
+    exp.Except: _SET,
+    exp.Intersect: _SET,
+    exp.Values: frozenset({"expressions", "alias"}),
+    exp.Tuple: frozenset({"expressions"}),
+    exp.GenerateSeries: frozenset({"start", "end", "step", "is_end_exclusive"}),
+    exp.Qualify: _UNARY,
+    exp.Exists: _UNARY,
     exp.Where: _UNARY,
     exp.Group: frozenset({"expressions", "all"}),
     exp.Rollup: frozenset({"expressions"}),
@@ -36,8 +62,38 @@ _CLAUSES: dict[type[exp.Expr], frozenset[str]] = {
     exp.Alias: frozenset({"this", "alias"}),
     exp.Column: frozenset({"this", "table"}),
     exp.Identifier: frozenset({"this", "quoted"}),
-    exp.Star: frozenset(),
+    exp.Star: frozenset({"except_", "replace"}),
+    exp.Columns: _UNARY,
     exp.Var: _UNARY,
+}
+
+_WINDOWS: dict[type[exp.Expr], frozenset[str]] = {
+    exp.Window: frozenset({"this", "partition_by", "order", "spec", "alias", "over"}),
+    exp.WindowSpec: frozenset({"kind", "start", "start_side", "end", "end_side"}),
+    exp.RowNumber: frozenset(),
+    exp.Rank: frozenset(),
+    exp.DenseRank: frozenset(),
+    exp.Lag: frozenset({"this", "offset"}),
+    exp.Lead: frozenset({"this", "offset"}),
+    exp.FirstValue: _UNARY,
+    exp.LastValue: _UNARY,
+}
+
+# exact, over the rows of one person or over public rows; row_aggregates.py says what each means
+_ROW_AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
+    exp.Min: _UNARY,
+    exp.Max: _UNARY,
+    exp.LogicalAnd: _UNARY,
+    exp.LogicalOr: _UNARY,
+    exp.Median: _UNARY,
+    exp.Variance: _UNARY,
+    exp.VariancePop: _UNARY,
+    exp.Stddev: _UNARY,
+    exp.StddevSamp: _UNARY,
+    exp.StddevPop: _UNARY,
+    exp.ArgMin: _BINARY,
+    exp.ArgMax: _BINARY,
+    exp.Mode: _UNARY,
 }
 
 _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
@@ -45,12 +101,7 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.CountIf: _UNARY,
     exp.Sum: _UNARY,
     exp.Avg: _UNARY,
-    exp.VariancePop: _UNARY,
-    exp.Variance: _UNARY,
-    exp.StddevPop: _UNARY,
-    exp.StddevSamp: _UNARY,
-    exp.Stddev: _UNARY,
-    exp.Distinct: frozenset({"expressions"}),
+    exp.Distinct: frozenset({"expressions", "on"}),
     exp.Filter: _BINARY,
     exp.Grouping: frozenset({"expressions"}),
     exp.GroupingId: frozenset({"expressions"}),
@@ -74,7 +125,7 @@ _SCALARS: dict[type[exp.Expr], frozenset[str]] = {
     exp.NullSafeEQ: _BINARY,
     exp.NullSafeNEQ: _BINARY,
     exp.Between: frozenset({"this", "low", "high"}),
-    exp.In: frozenset({"this", "expressions"}),
+    exp.In: frozenset({"this", "expressions", "query"}),
     exp.Like: frozenset({"this", "expression", "negate"}),
     exp.ILike: frozenset({"this", "expression", "negate"}),
     exp.Case: frozenset({"this", "ifs", "default"}),
@@ -130,7 +181,7 @@ _SCALARS: dict[type[exp.Expr], frozenset[str]] = {
 }
 
 ALLOWED: Mapping[type[exp.Expr], frozenset[str]] = MappingProxyType(
-    {**_CLAUSES, **_AGGREGATES, **_SCALARS}
+    {**_CLAUSES, **_WINDOWS, **_ROW_AGGREGATES, **_AGGREGATES, **_SCALARS}
 )
 
 # Functions the parser has no class for but we know; every other `Anonymous` is refused by name.
@@ -147,4 +198,5 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.StddevSamp,
     exp.Stddev,
     exp.Filter,
+    *_ROW_AGGREGATES,
 )

@@ -184,7 +184,18 @@ class ScalarReader:
         high = self._compare(Op.LE, node.this, node.args["high"])
         return Call(Op.AND, (low, high), BOOLEAN)
 
+    def nested(self, node: exp.Expr) -> Expr:
+        """Return the value of a query inside the expression; only rows have one, see scope.py."""
+        raise self.refused(
+            "sql_feature_refused",
+            node,
+            what="a subquery at this place",
+            cure="move it to WHERE, or join it",
+        )
+
     def _in(self, node: exp.Expr) -> Expr:
+        if node.args.get("query") is not None:
+            return self.nested(node)
         items = [self.read(item) for item in node.expressions]
         if not items or not all(isinstance(item, Literal) for item in items):
             raise self.refused(
@@ -377,6 +388,8 @@ _READERS: Mapping[type[exp.Expr], Callable[[ScalarReader, exp.Expr], Expr]] = Ma
         exp.NullSafeNEQ: ScalarReader._distinct_from,
         exp.Between: ScalarReader._between,
         exp.In: ScalarReader._in,
+        exp.Exists: lambda reader, node: reader.nested(node),
+        exp.Subquery: lambda reader, node: reader.nested(node),
         exp.Case: ScalarReader._case,
         exp.If: ScalarReader._if,
         exp.Coalesce: ScalarReader._alike,

@@ -1,7 +1,44 @@
-"""Which column is used for what: the facts a policy judges."""
+"""Which column is used for what, and which tables are joined: the facts a policy judges."""
 
-from policies.terms import ColumnUse
-from sandbox.algebra import Call, Column, Expr, Op, columns_of
+from collections.abc import Iterator, Sequence
+
+from policies.access.model import JoinKind
+from policies.access.request import JoinAsk, UseAsk
+from policies.terms import AggregateName, ColumnUse
+from sandbox.algebra import (
+    DERIVED_FIRST,
+    Aggregation,
+    Call,
+    Column,
+    Exists,
+    Expr,
+    Filter,
+    Group,
+    Join,
+    JoinType,
+    Op,
+    Relation,
+    RowAggregate,
+    Scan,
+    SetKind,
+    SetOperation,
+    columns_of,
+    inputs,
+    own_expressions,
+    relations,
+    walk,
+)
+from sandbox.compiler.conjunction import equal_columns, split_and
+from sandbox.compiler.lineage import (
+    Aggregated,
+    Definitions,
+    Either,
+    Listed,
+    OverRows,
+    origin,
+)
+from sandbox.compiler.question import Reading
+from sandbox.compiler.rows import ScopedTable
 
 _CONDITIONS = frozenset(
     {
@@ -9,40 +46,212 @@ _CONDITIONS = frozenset(
         Op.ILIKE, Op.STARTS_WITH, Op.CONTAINS, Op.IS_NAN,
     }
 )  # fmt: skip
+_COUNTS = frozenset({RowAggregate.COUNT, RowAggregate.COUNT_DISTINCT})
 
-Uses = list[tuple[Column, ColumnUse]]
-
-
-def uses_of(expr: Expr, use: ColumnUse) -> Uses:
-    """Return every column of the expression with one use."""
-    return [(column, use) for column in columns_of(expr)]
+Use = tuple[Column, ColumnUse]
 
 
-def aggregate_uses(
-    value: Expr | None, condition: Expr | None, distinct: bool, counted: bool
-) -> Uses:
-    """Return the uses of an aggregate: what is summed is aggregated, what decides which rows count filters."""
-    found: Uses = uses_of(condition, ColumnUse.FILTER) if condition is not None else []
-    if value is None:
-        return found
-    if distinct:
-        return found + uses_of(value, ColumnUse.COUNT_DISTINCT)
-    if counted:
-        return found + uses_of(value, ColumnUse.FILTER)
-    return found + _value_uses(value)
+class Uses:
+    """Follows expressions down to registered columns."""
+
+    def __init__(self, known: Definitions, unit_keys: frozenset[Column | None]) -> None:
+        self.known = known
+        self.unit_keys = unit_keys
+
+    def of(self, expr: Expr, use: ColumnUse) -> Iterator[Use]:
+        """Return every registered column the expression reads, with one use."""
+        for column in columns_of(expr):
+            if column.scan < DERIVED_FIRST:
+                yield column, use
+            else:
+                yield from self._derived(column, use)
+
+    def _derived(self, column: Column, use: ColumnUse) -> Iterator[Use]:
+        found = self.known.get(column)
+        if isinstance(found, Either):
+            yield from self.of(found.left, use)
+            yield from self.of(found.right, use)
+        elif isinstance(found, Aggregated):
+            yield from self._aggregated(found.aggregation, use)
+        elif isinstance(found, OverRows):
+            for arg in found.windowed.args:
+                yield from self.of(arg, use)
+            for term in (*found.windowed.partition, *(t.expr for t in found.windowed.order)):
+                yield from self.deciding(term)
+        elif found is not None and not isinstance(found, Listed):
+            yield from self.of(found, use)
+
+    def _aggregated(self, aggregation: Aggregation, use: ColumnUse) -> Iterator[Use]:
+        counts = aggregation.function in _COUNTS
+        for arg in aggregation.args:
+            yield from self.of(arg, ColumnUse.FILTER if counts else use)
+        if aggregation.where is not None:
+            yield from self.deciding(aggregation.where)
+
+    def deciding(self, expr: Expr) -> Iterator[Use]:
+        """Return the uses of an expression that decides which rows count: the unit's own key only joins its rows."""
+        joins = origin(expr, self.known) in self.unit_keys
+        yield from self.of(expr, ColumnUse.JOIN_KEY if joins else ColumnUse.FILTER)
+
+    def of_aggregate(
+        self, value: Expr | None, condition: Expr | None, name: AggregateName
+    ) -> Iterator[Use]:
+        """Return the uses of a released aggregate: what is summed is aggregated, what decides which rows count filters."""
+        if condition is not None:
+            yield from self.deciding(condition)
+        if value is None:
+            return
+        if name is AggregateName.COUNT_DISTINCT:
+            yield from self.of(value, ColumnUse.COUNT_DISTINCT)
+        elif name is AggregateName.COUNT:
+            yield from self.of(value, ColumnUse.FILTER)
+        else:
+            yield from self._of_value(value)
+
+    def _of_value(self, expr: Expr) -> Iterator[Use]:
+        if isinstance(expr, Column):
+            yield from self.of(expr, ColumnUse.AGGREGATE)
+        elif isinstance(expr, Exists) or (isinstance(expr, Call) and expr.op in _CONDITIONS):
+            yield from self.of(expr, ColumnUse.FILTER)
+        elif isinstance(expr, Call) and expr.op is Op.CASE:
+            for index, arg in enumerate(expr.args):
+                decides = index % 2 == 0 and index + 1 < len(expr.args)
+                yield from self.of(arg, ColumnUse.FILTER) if decides else self._of_value(arg)
+        elif isinstance(expr, Call):
+            for arg in expr.args:
+                yield from self._of_value(arg)
+
+    def of_relation(self, relation: Relation) -> Iterator[Use]:
+        """Return the uses inside a relation: what joins, what filters, and what makes rows distinct."""
+        for node in relations(relation):
+            if isinstance(node, Join):
+                yield from self._of_condition(node.on)
+            for expr in _deciding(node):
+                yield from self.deciding(expr)
+            for expr in own_expressions(node):
+                for part in walk(expr):
+                    if isinstance(part, Exists):
+                        yield from self._of_condition(part.on)
+
+    def _of_condition(self, on: Expr) -> Iterator[Use]:
+        for condition in split_and(on):
+            # only a bare equality joins: `p.id = w.n + 17` would pick out one person under the name of a join
+            joins = any(a.scan != b.scan for a, b in equal_columns(condition))
+            yield from self.of(condition, ColumnUse.JOIN_KEY if joins else ColumnUse.FILTER)
 
 
-def _value_uses(expr: Expr) -> Uses:
-    if isinstance(expr, Column):
-        return [(expr, ColumnUse.AGGREGATE)]
-    if not isinstance(expr, Call):
-        return []
-    if expr.op in _CONDITIONS:
-        return uses_of(expr, ColumnUse.FILTER)
-    if expr.op is Op.CASE:
-        found: Uses = []
-        for index, arg in enumerate(expr.args):
-            decides = index % 2 == 0 and index + 1 < len(expr.args)
-            found += uses_of(arg, ColumnUse.FILTER) if decides else _value_uses(arg)
-        return found
-    return [use for arg in expr.args for use in _value_uses(arg)]
+def _deciding(node: Relation) -> tuple[Expr, ...]:
+    """Return what decides which rows of a relation there are, its joins apart."""
+    if isinstance(node, Filter):
+        return split_and(node.predicate)
+    if isinstance(node, Group):
+        return node.keys
+    if isinstance(node, SetOperation) and node.kind is not SetKind.UNION_ALL:
+        return (*node.left.columns, *node.right.columns)
+    return ()
+
+
+def unit_keys_of(tables: Sequence[ScopedTable]) -> frozenset[Column | None]:
+    """Return the registered columns that hold the unit's own key."""
+    return frozenset(
+        Column(table.index, column.name, column.type)
+        for table in tables
+        for column in table.table.columns
+        if table.table.unit is not None
+        and table.table.unit.references is None
+        and table.table.unit.column == column.name
+    )
+
+
+def use_asks(uses: list[Use], reading: Reading) -> tuple[UseAsk, ...]:
+    """Return each use once, in order, with the place where the query first names the column."""
+    return tuple(
+        UseAsk(reading.tables[column.scan].table.name, column.name, use, reading.places.get(column))
+        for column, use in dict.fromkeys(uses)
+        if column.name in {c.name for c in reading.tables[column.scan].table.columns}
+    )
+
+
+def join_asks(relation: Relation, known: Definitions, reading: Reading) -> tuple[JoinAsk, ...]:
+    """Return which tables meet, and on which columns: WHERE counts as a condition of every join below it."""
+    found: dict[tuple[int, int], JoinAsk] = {}
+    for low, high, kind, pairs in _meetings(relation, (), known):
+        left, right = reading.tables[low], reading.tables[high]
+        using = tuple(dict.fromkeys((a.name, b.name) for a, b in pairs))
+        found[low, high] = JoinAsk(left.table.name, right.table.name, kind, using, right.at)
+    return tuple(found[pair] for pair in sorted(found, key=lambda pair: (pair[1], pair[0])))
+
+
+_Meeting = tuple[int, int, JoinKind, tuple[tuple[Column, Column], ...]]
+_KINDS = {
+    JoinType.INNER: JoinKind.INNER,
+    JoinType.LEFT: JoinKind.LEFT,
+    JoinType.FULL: JoinKind.FULL,
+}
+
+
+def _meetings(
+    relation: Relation, above: tuple[Expr, ...], known: Definitions
+) -> Iterator[_Meeting]:
+    if isinstance(relation, Filter):
+        above = (*above, *split_and(relation.predicate))
+    elif not isinstance(relation, Join):
+        above = ()
+    for expr in own_expressions(relation):
+        for part in walk(expr):
+            if isinstance(part, Exists):
+                around = _scans_below(relation)
+                yield from _between(
+                    around, _scans(part.relation), JoinKind.INNER, split_and(part.on), known
+                )
+                yield from _meetings(part.relation, (), known)
+    if isinstance(relation, Join):
+        conditions = (*split_and(relation.on), *above)
+        left, right = _scans(relation.left), _scans(relation.right)
+        yield from _between(left, right, _KINDS[relation.type], conditions, known)
+        above = conditions if relation.type is JoinType.INNER else above
+    for below in inputs(relation):
+        yield from _meetings(below, above, known)
+
+
+def _between(
+    left: tuple[int, ...],
+    right: tuple[int, ...],
+    kind: JoinKind,
+    conditions: tuple[Expr, ...],
+    known: Definitions,
+) -> Iterator[_Meeting]:
+    pairs: dict[tuple[int, int], list[tuple[Column, Column]]] = {}
+    for condition in conditions:
+        if isinstance(condition, Call) and condition.op is Op.IS_NULL:
+            condition = condition.args[0]  # of IN: whether a comparison is unknown
+        if not (isinstance(condition, Call) and condition.op is Op.EQ):
+            continue
+        one, other = (origin(arg, known) for arg in condition.args)
+        if one is None or other is None or one.name.startswith("_ky_"):
+            continue
+        for a, b in ((one, other), (other, one)):
+            if a.scan in left and b.scan in right:
+                low, high = sorted((a, b), key=lambda c: c.scan)
+                pairs.setdefault((low.scan, high.scan), []).append((low, high))
+                break
+    for (first, second), using in pairs.items():
+        yield first, second, kind, tuple(using)
+    if not pairs and left and right:
+        nearest = sorted((max(left), min(right)))
+        yield nearest[0], nearest[1], JoinKind.CROSS, ()
+
+
+def _scans(relation: Relation) -> tuple[int, ...]:
+    found = [n.index for n in _without_exists(relation) if isinstance(n, Scan)]
+    return tuple(sorted(found))
+
+
+def _scans_below(relation: Relation) -> tuple[int, ...]:
+    return tuple(sorted(scan for below in inputs(relation) for scan in _scans(below)))
+
+
+def _without_exists(relation: Relation) -> Iterator[Relation]:
+    yield relation
+    for below in inputs(relation):
+        yield from _without_exists(below)

@@ -2,8 +2,9 @@
 
 from math import prod
 
-from sandbox.boundary import DomainSource, GroupingSet, GroupKey, ListedValues, Measurement, Moment
+from sandbox.boundary import GroupingSet, GroupKey, Measurement, Moment
 from sandbox.privacy.contribution import Reach
+from sandbox.privacy.domain_size import domain_size
 
 
 def values_at_most(key: GroupKey) -> int:
@@ -14,7 +15,7 @@ def values_at_most(key: GroupKey) -> int:
     """
     if key.outcomes:
         return len(key.outcomes) + key.with_null
-    return prod(_size(source) + 1 for source in key.sources) + key.with_null
+    return prod(domain_size(source.values) + 1 for source in key.sources) + key.with_null
 
 
 def reach_of(
@@ -38,13 +39,3 @@ def sets_of(measurement: Measurement) -> tuple[GroupingSet, ...]:
 def finest_moments(measurement: Measurement) -> tuple[Moment, ...]:
     """Return the moments as they are taken over all keys: those of the first set. The others repeat them, coarser."""
     return measurement.moments[: len(sets_of(measurement)[0].moments)]
-
-
-def _size(source: DomainSource) -> int:
-    values = source.values
-    if isinstance(values, ListedValues):
-        return len(values.values)
-    first, last = values.first, values.last
-    if isinstance(first, int) and isinstance(last, int):
-        return max(0, last - first + 1)
-    return max(0, (last - first).days + 1)  # type: ignore[operator, union-attr]

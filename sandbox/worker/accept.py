@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.terms import Accountant
-from sandbox.algebra import columns_of
+from sandbox.algebra import Expr, columns_of
 from sandbox.boundary import (
     PLAN_FORMAT,
     UNIT_COLUMN,
+    DomainSource,
+    EitherValues,
     Failure,
     GroupKey,
+    ImageValues,
     Measurement,
     Moment,
     MomentKind,
@@ -21,6 +24,7 @@ from sandbox.boundary import (
     TableScan,
 )
 from sandbox.privacy import composition, contribution, measurements
+from sandbox.privacy.domain_size import Values
 from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.accept_aggregate import NotAccepted, check_aggregate
 from sandbox.worker.accept_post import check_post
@@ -131,9 +135,22 @@ def _check_key(key: GroupKey) -> None:
     if key.outcomes and key.sources:
         raise NotAccepted("a key has constants or sources, not both")
     if not key.outcomes:
-        declared = {source.column for source in key.sources}
-        if declared != set(columns_of(key.expr)):
-            raise NotAccepted("a key has a domain for each column it reads")
+        _check_sources(key.expr, key.sources)
+
+
+def _check_sources(expr: Expr, sources: tuple[DomainSource, ...]) -> None:
+    if {source.column for source in sources} != set(columns_of(expr)):
+        raise NotAccepted("a key has a domain for each column it reads")
+    for source in sources:
+        _check_values(source.values)
+
+
+def _check_values(values: Values) -> None:
+    if isinstance(values, ImageValues):
+        _check_sources(values.expr, values.sources)
+    elif isinstance(values, EitherValues):
+        for part in values.parts:
+            _check_values(part)
 
 
 def _check_moment(moment: Moment, moved: contribution.Sensitivity, accountant: Accountant) -> None:

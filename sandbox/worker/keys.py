@@ -16,7 +16,16 @@ import duckdb
 
 from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Column
-from sandbox.boundary import KEYS_MAX, DomainSource, GroupKey, ListedValues
+from sandbox.boundary import (
+    KEYS_MAX,
+    DomainSource,
+    EitherValues,
+    GroupKey,
+    ImageValues,
+    ListedValues,
+    ValueSeries,
+)
+from sandbox.privacy.domain_size import Values, domain_size
 from sandbox.worker.scalars import Reference, Rendering, scalars
 from sandbox.worker.scalars.dates import within_years
 from sandbox.worker.sql_types import DATE, NotRenderable, is_integer, listed, name_of
@@ -125,7 +134,7 @@ def _sources(sources: tuple[DomainSource, ...], rendering: Rendering) -> str:
     rows = 1
     parts = ["(SELECT 1 AS one)"]
     for index, source in enumerate(sources):
-        text, size = _source(source, rendering)
+        text, size = _values_of(source.values, source.column.type, rendering)
         rows *= size + 1
         if rows > SOURCE_ROWS_MAX:
             raise TooManyKeys("the declared domains of one key have too many combinations")
@@ -135,11 +144,30 @@ def _sources(sources: tuple[DomainSource, ...], rendering: Rendering) -> str:
     return " CROSS JOIN ".join(parts)
 
 
-def _source(source: DomainSource, rendering: Rendering) -> tuple[str, int]:
-    type_, values = source.column.type, source.values
-    name = name_of(type_)
+def _values_of(values: Values, type_: SqlType, rendering: Rendering) -> tuple[str, int]:
+    """Return a query for declared values as column x, and how many rows it has at most."""
     if isinstance(values, ListedValues):
         return _listed(values.values, type_, rendering), len(values.values)
+    if isinstance(values, ImageValues):
+        return _image(values, type_, rendering)
+    if isinstance(values, EitherValues):
+        parts = [_values_of(part, type_, rendering) for part in values.parts]
+        return " UNION ".join(f"({text})" for text, _ in parts), sum(size for _, size in parts)
+    return _series(values, type_, rendering)
+
+
+def _image(values: ImageValues, type_: SqlType, rendering: Rendering) -> tuple[str, int]:
+    if values.expr.type != type_:
+        raise NotRenderable("declared values have the type of their column")
+    inner = scalars(_source_reference(values.sources), rendering.parameters)
+    text = (
+        f"SELECT DISTINCT {inner.render(values.expr)} AS x FROM {_sources(values.sources, inner)}"  # noqa: S608
+    )
+    return text, domain_size(values)
+
+
+def _series(values: ValueSeries, type_: SqlType, rendering: Rendering) -> tuple[str, int]:
+    name = name_of(type_)
     first, last = values.first, values.last
     if is_integer(type_) and type(first) is int and type(last) is int:
         size = last - first + 1

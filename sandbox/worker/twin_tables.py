@@ -9,7 +9,7 @@ import duckdb
 
 from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Expr, Literal, expressions, walk
-from sandbox.boundary import UNIT_COLUMN, ListedValues, Measurement
+from sandbox.boundary import UNIT_COLUMN, ListedValues, Measurement, ValueSeries
 from sandbox.worker.render import quoted
 from sandbox.worker.sql_types import INTEGER, INTEGER_MAX, name_of
 
@@ -126,7 +126,7 @@ def _constants(measurement: Measurement) -> tuple[Scalar, ...]:
             values = source.values
             if isinstance(values, ListedValues):
                 found += values.values[:8]
-            else:
+            elif isinstance(values, ValueSeries):
                 found += (values.first, values.last)
     return tuple(dict.fromkeys(found))
 

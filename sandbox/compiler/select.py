@@ -1,0 +1,268 @@
+"""Queries below the release: SELECT at any depth, WITH, set operations. Each yields rows whose owner is known.
+
+A query that would aggregate rows of different people is not one of them; it raises `IsRelease`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from sandbox.algebra import Expr, Filter, Join, JoinType
+from sandbox.compiler.conjunction import as_filter, conjunction, split_and
+from sandbox.compiler.constants import one_row, series, values
+from sandbox.compiler.from_clause import FromClause
+from sandbox.compiler.group_rows import (
+    GroupReader,
+    distinct,
+    grouped,
+    groups_by_unit,
+    having_of,
+    label,
+)
+from sandbox.compiler.keyed import aliases_of, holds_aggregate, holds_window, without_alias
+from sandbox.compiler.places import position, quoted
+from sandbox.compiler.question import Reading
+from sandbox.compiler.rows import Called, Named, Rows, Source, scan_rows, scan_source
+from sandbox.compiler.scalars import ScalarReader
+from sandbox.compiler.scope import CommonTable, RowReader, Scope, condition
+from sandbox.compiler.set_operations import combine
+from sandbox.compiler.stars import expand
+from sandbox.compiler.subqueries import Subqueries
+from sandbox.compiler.table_value import IsRelease, TableValue
+from sandbox.compiler.windows import WindowReader
+
+Common = Mapping[str, CommonTable]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """FROM and WHERE of one SELECT, read but not yet put together: subqueries of later clauses may still be attached."""
+
+    select: exp.Select
+    scope: Scope
+    from_: FromClause
+    where: tuple[Expr, ...]
+
+    def narrowed(self, where: tuple[Expr, ...]) -> "Body":
+        """Return the body with some of its conditions only."""
+        return Body(self.select, self.scope, self.from_, where)
+
+    def whole(self) -> Rows:
+        """Return the joined rows before WHERE. Refuses: private relations that are not linked."""
+        return self.from_.whole(self.where)
+
+    def rows(self) -> Rows:
+        """Return the rows with everything attached and filtered."""
+        rows = self.whole()
+        for attached in self.scope.attached:
+            on = conjunction(attached.on)
+            joined = Join(JoinType.LEFT, rows.relation, attached.rows.relation, on)
+            rows = Rows(joined, rows.unit, rows.scans, rows.keys, rows.name)
+        conditions = tuple(
+            part for c in (*self.from_.filters, *self.where) for part in as_filter(c)
+        )
+        if not conditions:
+            return rows
+        kept = Filter(rows.relation, conjunction(conditions))
+        return Rows(kept, rows.unit, rows.scans, rows.keys, rows.name)
+
+
+class Queries:
+    """Reads queries of one question."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.nested = Subqueries(self)
+
+    def body(self, select: exp.Select, common: Common, outer: Scope | None) -> Body:
+        """Read FROM and WHERE of a SELECT."""
+        scope = Scope(self.reading, with_entries(select, common), self.nested, outer)
+        from_ = FromClause(scope, self)
+        if select.args.get("from_") is None:
+            alone = one_row(select, self.reading)
+            scope.parts.append(alone.rows)
+            from_.conditions.append(())
+        else:
+            from_.read(select)
+        select = expand(select, scope)
+        scope.aliases.update(aliases_of(select.expressions))
+        clause = select.args.get("where")
+        where = () if clause is None else split_and(condition(RowReader(scope), clause.this))
+        return Body(select, scope, from_, where)
+
+    def query(self, node: exp.Expr, common: Common, outer: Scope | None) -> TableValue:
+        """Return the rows of any query below the release."""
+        if isinstance(node, exp.Subquery):
+            return self.query(node.this, with_entries(node, common), outer)
+        if isinstance(node, exp.SetOperation):
+            common = with_entries(node, common)
+            left = self.query(node.this, common, None)
+            right = self.query(node.expression, common, None)
+            self._check_end(node, left.rows)
+            return combine(node, left, right, self.reading)
+        if not isinstance(node, exp.Select):
+            raise self.reading.unsupported(
+                node, quoted(node), "docs/SQL.md lists what may be asked"
+            )
+        return self.select(node, common, outer)
+
+    def select(self, select: exp.Select, common: Common, outer: Scope | None) -> TableValue:
+        """Return the rows of one SELECT below the release.
+
+        Refuses: LIMIT over private rows. Raises IsRelease if its groups would hold rows of different people.
+        """
+        body = self.body(select, common, outer)
+        select = body.select
+        reader: ScalarReader = RowReader(body.scope)
+        groups: GroupReader | None = None
+        if _is_grouped(select):
+            groups = GroupReader(body.scope, select, self.reading.number(select))
+            whole = body.whole()
+            if whole.unit is not None and not groups_by_unit(groups.keys, whole):
+                raise IsRelease(select)
+            reader = groups
+        found = self._finish(select, body, reader, groups)
+        if select.args.get("distinct") is not None:
+            found = self._distinct(select, found)
+        self._check_end(select, found.rows)
+        return found
+
+    def _finish(
+        self, select: exp.Select, body: Body, reader: ScalarReader, groups: GroupReader | None
+    ) -> TableValue:
+        """Read the columns, then put the relation together: columns may attach subqueries and ask for aggregates."""
+        qualify = select.args.get("qualify")
+        windowed = qualify is not None or any(holds_window(n) for n in select.expressions)
+        windows: WindowReader | None = None
+        below = reader
+        if windowed:
+            windows = WindowReader(body.scope, below, select, self.reading.number(select))
+            reader = windows
+        columns = tuple(
+            Named(label(node), reader.read(without_alias(node))) for node in select.expressions
+        )
+        kept = () if qualify is None else split_and(condition(reader, qualify.this))
+        having = () if groups is None else having_of(select, groups)
+        rows = body.rows()
+        if groups is not None:
+            rows = grouped(groups, rows, having, rows.name)
+        if windows is not None:
+            rows = windows.rows(rows)
+        if kept:
+            rows = Rows(
+                Filter(rows.relation, conjunction(kept)),
+                rows.unit,
+                rows.scans,
+                rows.keys,
+                rows.name,
+            )
+        return TableValue(rows, columns)
+
+    def _distinct(self, select: exp.Select, found: TableValue) -> TableValue:
+        if select.args["distinct"].args.get("on") is not None:
+            raise self.reading.unsupported(
+                select,
+                "DISTINCT ON",
+                "use QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1",
+            )
+        if found.rows.unit is not None and not any(
+            c.expr in found.rows.keys for c in found.columns
+        ):
+            raise self.reading.unsupported(
+                select,
+                "DISTINCT over rows of different people",
+                f"add `{found.rows.name.key}` to its columns",
+            )
+        rows, columns = distinct(self.reading.number(select), found.rows, found.columns)
+        return TableValue(rows, columns)
+
+    def _check_end(self, node: exp.Expr, rows: Rows) -> None:
+        if node.args.get("limit") is None and node.args.get("offset") is None:
+            return
+        raise self.reading.unsupported(
+            node,
+            "LIMIT below the release" if rows.unit is not None else "LIMIT in a subquery",
+            "limit the answer instead, or keep some rows of each person with QUALIFY row_number() OVER (PARTITION BY …)",
+        )
+
+    def item(self, node: exp.Expr, scope: Scope) -> tuple[Rows, Source]:
+        """Return a table, a WITH entry, a subquery, VALUES or a series as rows, and the names it brings into reach."""
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            entry = scope.common.get(node.name.lower()) if node.args.get("db") is None else None
+            if entry is None:
+                return self._table(node)
+            found = _renamed(
+                self.query(entry.query, entry.within, None), entry.names, node, self.reading
+            )
+            return self._named(found, node, node.alias or node.name)
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.GenerateSeries):
+            return self._named(series(node.this, self.reading), node, node.alias)
+        if isinstance(node, exp.Values):
+            return self._named(values(node, self.reading), node, node.alias)
+        if isinstance(node, exp.Subquery):
+            return self._named(self.query(node.this, scope.common, None), node, node.alias)
+        raise self.reading.unsupported(node, quoted(node), "name a registered table")
+
+    def _table(self, node: exp.Table) -> tuple[Rows, Source]:
+        table = self.reading.table(node)
+        source = scan_source(table)
+        names = _column_names(node)
+        columns = _rename(source.columns, names, node, self.reading)
+        return scan_rows(table), Source(source.alias, columns, source.at)
+
+    def _named(self, found: TableValue, node: exp.Expr, alias: str) -> tuple[Rows, Source]:
+        columns = _rename(found.columns, _column_names(node), node, self.reading)
+        at = position(node, self.reading.sql)
+        key = next((c.name for c in columns if c.expr in found.rows.keys), found.rows.name.key)
+        rows = found.rows
+        called = Called(alias or rows.name.alias, key, at)
+        return Rows(rows.relation, rows.unit, rows.scans, rows.keys, called), Source(
+            alias, columns, at
+        )
+
+
+def with_entries(node: exp.Expr, common: Common) -> Common:
+    """Return the WITH entries in reach of a query: its own hide those around it."""
+    clause = node.args.get("with_")
+    if clause is None:
+        return common
+    found = dict(common)
+    for entry in clause.expressions:
+        names = tuple(str(c.name) for c in entry.args["alias"].args.get("columns") or [])
+        found[entry.alias.lower()] = CommonTable(entry.this, names, dict(found))
+    return found
+
+
+def _is_grouped(select: exp.Select) -> bool:
+    if select.args.get("group") is not None or select.args.get("having") is not None:
+        return True
+    qualify = select.args.get("qualify")
+    nodes = [*select.expressions, *([qualify] if qualify is not None else [])]
+    return any(holds_aggregate(node) for node in nodes)
+
+
+def _column_names(node: exp.Expr) -> tuple[str, ...]:
+    alias = node.args.get("alias")
+    return (
+        tuple(str(c.name) for c in (alias.args.get("columns") or [])) if alias is not None else ()
+    )
+
+
+def _renamed(
+    found: TableValue, names: tuple[str, ...], node: exp.Expr, reading: Reading
+) -> TableValue:
+    return TableValue(found.rows, _rename(found.columns, names, node, reading))
+
+
+def _rename(
+    columns: tuple[Named, ...], names: tuple[str, ...], node: exp.Expr, reading: Reading
+) -> tuple[Named, ...]:
+    if len(names) > len(columns):
+        raise reading.refused(
+            "sql_type_mismatch", node, what=quoted(node), types=f"{len(columns)} columns"
+        )
+    return (
+        *(Named(name, column.expr) for name, column in zip(names, columns, strict=False)),
+        *columns[len(names) :],
+    )
