@@ -167,7 +167,7 @@ def _refuse_node(node: exp.Expr, text: str) -> Refused:
         Stage.PARSE,
         at=position(node, text),
         what=_FEATURES.get(type(node), type(node).__name__.lower()),
-        cure=_CURES.get(type(node), "docs/SQL.md lists what may be asked"),
+        cure="docs/SQL.md lists what may be asked",
     )
 
 
@@ -179,23 +179,11 @@ def _function_name(node: exp.Func) -> str:
 
 
 _FEATURES: dict[type[exp.Expr], str] = {
-    exp.Subquery: "a subquery",
-    exp.Select: "a nested SELECT",
-    exp.With: "WITH",
-    exp.Union: "UNION",
-    exp.Window: "a window function",
     exp.Parameter: "a session variable",
     exp.Placeholder: "a parameter without a name",
-    exp.Values: "VALUES",
     exp.Lateral: "LATERAL",
     exp.Dot: "a nested field",
     exp.Bracket: "a list or a slice",
     exp.Struct: "a struct",
     exp.Array: "a list",
-}
-
-_CURES: dict[type[exp.Expr], str] = {
-    exp.Subquery: "ask for the inner and the outer part in one flat SELECT with joins",
-    exp.With: "ask in one flat SELECT with joins",
-    exp.Window: "rank the answer with ORDER BY and LIMIT",
 }

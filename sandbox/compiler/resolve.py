@@ -92,6 +92,11 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
 def _release(body: Body, reading: Reading) -> ResolvedQuery:
     """Read a SELECT that aggregates the rows of different people."""
     tree = body.select
+    for clause in ("distinct", "qualify", "windows"):
+        if tree.args.get(clause):
+            raise reading.unsupported(
+                tree, f"{clause.upper()} above the release", "leave that part out"
+            )
     if body.whole().unit is None:
         raise Refused("no_private_table", Stage.RESOLVE)
     above = AboveReader(body.scope, tree)

@@ -17,10 +17,16 @@ from sandbox.compiler import arithmetic, dates
 from sandbox.compiler.conditions import alike, among, case, chain, compare, is_truth
 from sandbox.compiler.patterns import PATTERN_RUNS_MAX, is_cheap_pattern
 from sandbox.compiler.places import position, quoted
+from sandbox.compiler.plain_operators import (
+    COMPARISONS,
+    CONSTANT_TEXT,
+    ONE_SIDED,
+    TWO_SIDED,
+    text,
+)
 from sandbox.compiler.time_words import PARTS, UNITS
 from sandbox.compiler.type_names import TYPE_NAMES, named_type
 from sandbox.compiler.types import (
-    BIGINT,
     BOOLEAN,
     INTEGER,
     VARCHAR,
@@ -32,52 +38,6 @@ from sandbox.compiler.types import (
 )
 
 TEXT_POSITION_MAX = 10**6
-_COMPARISONS: Mapping[type[exp.Expr], Op] = MappingProxyType(
-    {exp.EQ: Op.EQ, exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE}
-)
-_TWO_SIDED: Mapping[type[exp.Expr], Callable[[Expr, Expr], Expr]] = MappingProxyType(
-    {
-        exp.Add: dates.add,
-        exp.Sub: dates.subtract,
-        exp.Mul: arithmetic.multiply,
-        exp.Div: arithmetic.divide,
-        exp.IntDiv: arithmetic.integer_divide,
-        exp.Mod: arithmetic.modulo,
-    }
-)
-_ONE_SIDED: Mapping[type[exp.Expr], Callable[[Expr], Expr]] = MappingProxyType(
-    {
-        exp.Neg: arithmetic.negate,
-        exp.Abs: arithmetic.absolute,
-        exp.Floor: lambda a: arithmetic.floor_or_ceil(Op.FLOOR, a),
-        exp.Ceil: lambda a: arithmetic.floor_or_ceil(Op.CEIL, a),
-        exp.Sqrt: lambda a: arithmetic.real_function(Op.SQRT, a),
-        exp.Ln: lambda a: arithmetic.real_function(Op.LN, a),
-        exp.Exp: lambda a: arithmetic.real_function(Op.EXP, a),
-        exp.Not: lambda a: Call(Op.NOT, (convert(a, BOOLEAN),), BOOLEAN),
-        exp.Lower: lambda a: Call(Op.LOWER, (text(a),), VARCHAR),
-        exp.Upper: lambda a: Call(Op.UPPER, (text(a),), VARCHAR),
-        exp.Trim: lambda a: Call(Op.TRIM, (text(a),), VARCHAR),
-        exp.Length: lambda a: Call(Op.LENGTH, (text(a),), BIGINT),
-    }
-)
-_CONSTANT_TEXT: Mapping[type[exp.Expr], Op] = MappingProxyType(
-    {
-        exp.Like: Op.LIKE,
-        exp.ILike: Op.ILIKE,
-        exp.StartsWith: Op.STARTS_WITH,
-        exp.Contains: Op.CONTAINS,
-    }
-)
-
-
-def text(expr: Expr) -> Expr:
-    """Return the expression if it is text. Refuses: anything else (`NoCommonType`)."""
-    if isinstance(expr, Literal) and expr.value is None:
-        return Literal(VARCHAR, None)
-    if expr.type != VARCHAR:
-        raise NoCommonType
-    return expr
 
 
 class ScalarReader:
@@ -119,16 +79,16 @@ class ScalarReader:
 
     def _read(self, node: exp.Expr) -> Expr:
         kind = type(node)
-        if kind in _TWO_SIDED:
+        if kind in TWO_SIDED:
             if isinstance(node.expression, exp.Interval):
                 return self._shift(node)
-            return _TWO_SIDED[kind](self.read(node.this), self.read(node.expression))
-        if kind in _ONE_SIDED:
-            return _ONE_SIDED[kind](self.read(node.this))
-        if kind in _COMPARISONS:
-            return self._compare(_COMPARISONS[kind], node.this, node.expression)
-        if kind in _CONSTANT_TEXT:
-            return self._constant_text(_CONSTANT_TEXT[kind], node)
+            return TWO_SIDED[kind](self.read(node.this), self.read(node.expression))
+        if kind in ONE_SIDED:
+            return ONE_SIDED[kind](self.read(node.this))
+        if kind in COMPARISONS:
+            return self._compare(COMPARISONS[kind], node.this, node.expression)
+        if kind in CONSTANT_TEXT:
+            return self._constant_text(CONSTANT_TEXT[kind], node)
         if kind in PARTS:
             return dates.part(PARTS[kind], self.read(node.this))
         reader = _READERS.get(kind)

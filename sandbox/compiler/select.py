@@ -77,6 +77,8 @@ class Queries:
 
     def body(self, select: exp.Select, common: Common, outer: Scope | None) -> Body:
         """Read FROM and WHERE of a SELECT."""
+        if not select.expressions:  # the parser takes `FROM persons SELECT`
+            raise self.reading.refused("sql_syntax", select, near="SELECT")
         scope = Scope(self.reading, with_entries(select, common), self.nested, outer)
         from_ = FromClause(scope, self)
         if select.args.get("from_") is None:
