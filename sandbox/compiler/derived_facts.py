@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
 
-from policies.terms import Scalar
+from policies.terms import Scalar, TypeKind
 from sandbox.algebra import Aggregation, Column, Expr, RowAggregate, WindowFunction, columns_of
 from sandbox.boundary import DomainSource, EitherValues, ImageValues, ListedValues, ValueSeries
 from sandbox.compiler.intervals import EVERYTHING, Bounds, Interval, hull, interval
@@ -112,6 +112,8 @@ def domain_of(definition: Definition, domains: Domains, rows: int | None) -> Dom
         found = definition.aggregation
         if found.function in _COUNTS:
             return _counted(0, rows)
+        if found.type.kind is TypeKind.BOOLEAN:
+            return ListedValues((False, True)), True
         picks = found.function in _PICKS and found.args
         return _with_null(image(found.args[0], domains)) if picks else None
     if isinstance(definition, OverRows):

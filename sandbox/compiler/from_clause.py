@@ -17,7 +17,7 @@ from sandbox.compiler.scope import RowReader, Scope, condition
 from sandbox.compiler.types import BOOLEAN, NoCommonType, TooWide, convert
 
 _KEEPS_PUBLIC = "an outer join that keeps public rows"
-_KEEP_PRIVATE = "keep the rows of the private table: write it on the side that is preserved"
+_KEEP_PRIVATE = "write the private table on the side that is preserved"
 
 
 class Tables(Protocol):

@@ -10,7 +10,7 @@ from policies.terms import SqlType
 from sandbox.algebra import Expr, columns_of
 from sandbox.boundary import SET_KEYS_MAX
 from sandbox.compiler.grouping import GROUPING_CLASSES, has_sets, indexed, listed_sets
-from sandbox.compiler.nodes import AGGREGATE_CLASSES
+from sandbox.compiler.nodes import ANY_AGGREGATE
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import ALIASES_MAX, RowReader, Scope
@@ -123,7 +123,7 @@ class KeyedReader(ScalarReader, ABC):
 
         Refuses: a column that is neither grouped nor aggregated (`not_aggregated`).
         """
-        if isinstance(node, AGGREGATE_CLASSES):
+        if isinstance(node, ANY_AGGREGATE):
             return self.aggregate(node)
         if isinstance(node, GROUPING_CLASSES):
             return self.grouping(node)
@@ -199,7 +199,7 @@ def without_alias(node: exp.Expr) -> exp.Expr:
 def holds_aggregate(node: exp.Expr) -> bool:
     """Tell whether an aggregate stands in the expression; window functions and subqueries are none."""
     inside = node.walk(prune=lambda part: isinstance(part, exp.Query))
-    return any(isinstance(part, AGGREGATE_CLASSES) and not is_windowed(part) for part in inside)
+    return any(isinstance(part, ANY_AGGREGATE) and not is_windowed(part) for part in inside)
 
 
 def holds_window(node: exp.Expr) -> bool:

@@ -187,6 +187,7 @@ ALLOWED: Mapping[type[exp.Expr], frozenset[str]] = MappingProxyType(
 # Functions the parser has no class for but we know; every other `Anonymous` is refused by name.
 ANONYMOUS = frozenset({"date_part", "datepart"})
 
+# the aggregates of a release
 AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.Count,
     exp.CountIf,
@@ -198,5 +199,7 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.StddevSamp,
     exp.Stddev,
     exp.Filter,
-    *_ROW_AGGREGATES,
 )
+
+# Everything that makes a SELECT one over groups, at the release or below it.
+ANY_AGGREGATE: tuple[type[exp.Expr], ...] = (*AGGREGATE_CLASSES, *_ROW_AGGREGATES)

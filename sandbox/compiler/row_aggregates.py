@@ -25,7 +25,7 @@ from sandbox.compiler.types import (
     is_numeric,
 )
 
-_ORDER_MATTERS = "its result depends on the order of rows; use min, max, arg_min or arg_max"
+_ORDER_MATTERS = "it depends on the order of rows; use min, max, arg_min or arg_max"
 
 
 def _sum_type(type_: SqlType) -> SqlType:

@@ -166,7 +166,7 @@ class Queries:
             raise self.reading.unsupported(
                 select,
                 "DISTINCT ON",
-                "use QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1",
+                "use QUALIFY row_number() OVER (…) = 1",
             )
         if found.rows.unit is not None and not any(
             c.expr in found.rows.keys for c in found.columns
@@ -185,7 +185,7 @@ class Queries:
         raise self.reading.unsupported(
             node,
             "LIMIT below the release" if rows.unit is not None else "LIMIT in a subquery",
-            "limit the answer instead, or keep some rows of each person with QUALIFY row_number() OVER (PARTITION BY …)",
+            "limit the answer, or use QUALIFY row_number() inside each person",
         )
 
     def item(self, node: exp.Expr, scope: Scope) -> tuple[Rows, Source]:

@@ -79,7 +79,7 @@ def _check_units(
         raise reading.unsupported(
             node,
             f"{_words(node)} without the unit's key",
-            "select the key of the privacy unit at the same position on both sides, or use UNION ALL",
+            "select the unit's key at the same position of both, or use UNION ALL",
         )
 
 

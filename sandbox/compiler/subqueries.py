@@ -69,7 +69,7 @@ class Subqueries:
             raise self._refused(
                 node,
                 "a release inside an expression",
-                "group its rows by the key of the privacy unit, or ask for it first and write its answer here",
+                "group its rows by the unit, or ask for it first and write its answer",
             ) from None
 
     def _refused(self, node: exp.Expr, what: str, cure: str) -> Refused:
@@ -152,7 +152,7 @@ class Subqueries:
             raise self._refused(
                 node,
                 "a scalar subquery without an aggregate",
-                "take one aggregate in it, without GROUP BY: several rows would be an error",
+                "take one aggregate in it, without GROUP BY",
             )
         if scope.closed:
             raise self._refused(node, f"a scalar subquery in {scope.closed}", "move it to WHERE")

@@ -22,10 +22,8 @@ from sandbox.algebra import (
     Scan,
     SetKind,
     SetOperation,
-    columns_of,
     inputs,
     own_expressions,
-    relations,
     walk,
 )
 from sandbox.compiler.conjunction import equal_columns, split_and
@@ -59,12 +57,15 @@ class Uses:
         self.unit_keys = unit_keys
 
     def of(self, expr: Expr, use: ColumnUse) -> Iterator[Use]:
-        """Return every registered column the expression reads, with one use."""
-        for column in columns_of(expr):
-            if column.scan < DERIVED_FIRST:
-                yield column, use
-            else:
-                yield from self._derived(column, use)
+        """Return every registered column the expression reads, with one use; an EXISTS joins and filters on its own."""
+        if isinstance(expr, Column):
+            yield from [(expr, use)] if expr.scan < DERIVED_FIRST else self._derived(expr, use)
+        elif isinstance(expr, Exists):
+            yield from self._of_condition(expr.on)
+            yield from self.of_relation(expr.relation)
+        elif isinstance(expr, Call):
+            for arg in expr.args:
+                yield from self.of(arg, use)
 
     def _derived(self, column: Column, use: ColumnUse) -> Iterator[Use]:
         found = self.known.get(column)
@@ -123,15 +124,11 @@ class Uses:
 
     def of_relation(self, relation: Relation) -> Iterator[Use]:
         """Return the uses inside a relation: what joins, what filters, and what makes rows distinct."""
-        for node in relations(relation):
+        for node in _without_exists(relation):
             if isinstance(node, Join):
                 yield from self._of_condition(node.on)
             for expr in _deciding(node):
                 yield from self.deciding(expr)
-            for expr in own_expressions(node):
-                for part in walk(expr):
-                    if isinstance(part, Exists):
-                        yield from self._of_condition(part.on)
 
     def _of_condition(self, on: Expr) -> Iterator[Use]:
         for condition in split_and(on):

@@ -208,7 +208,7 @@ class WindowReader(ScalarReader):
                 "sql_feature_refused",
                 shape,
                 what=quoted(spec),
-                cure="use ROWS BETWEEN, with sum, count, avg, min, max, first_value or last_value",
+                cure="use ROWS BETWEEN, with an aggregate, first_value or last_value",
             )
         return Frame(None if start is None else -start, end)
 

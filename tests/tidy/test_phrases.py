@@ -6,6 +6,8 @@ from policies.phrases import BEGINNINGS, WHOLE, in_chinese
 from tests.tidy import tree
 
 _GAPS = frozenset({"cure", "need"})
+_CURING = frozenset({"unsupported", "_refused"})  # functions whose last argument is a cure
+_CURED = 3
 
 
 def phrases() -> set[str]:
@@ -15,7 +17,14 @@ def phrases() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg in _GAPS:
                 found |= texts(node.value)
+            if isinstance(node, ast.Call) and called(node) in _CURING and len(node.args) == _CURED:
+                found |= texts(node.args[-1])
     return found
+
+
+def called(node: ast.Call) -> str:
+    """Return the last name of what is called."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
 
 
 def texts(value: ast.expr) -> set[str]:
