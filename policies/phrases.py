@@ -27,6 +27,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "docs/SQL.md lists the window functions": "可用窗口函数见 docs/SQL.md",
         "group its rows by the key of the privacy unit, or ask for it by itself": "请按隐私单元的键分组，或单独提交该查询",
         "group its rows by the unit, or ask for it first and write its answer": "请按隐私单元分组，或先单独查询再写入结果",
+        "use them in the outermost SELECT": "请在最外层 SELECT 中使用",
         "leave ALL out": "请去掉 ALL",
         "limit the answer, or use QUALIFY row_number() inside each person": "请限制最终结果，或在每人之内用 QUALIFY row_number()",
         "move it to WHERE": "请移到 WHERE 中",

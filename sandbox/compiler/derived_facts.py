@@ -109,13 +109,7 @@ def domain_of(definition: Definition, domains: Domains, rows: int | None) -> Dom
             return None
         return EitherValues((sides[0][0], sides[1][0])), sides[0][1] or sides[1][1]
     if isinstance(definition, Aggregated):
-        found = definition.aggregation
-        if found.function in _COUNTS:
-            return _counted(0, rows)
-        if found.type.kind is TypeKind.BOOLEAN:
-            return ListedValues((False, True)), True
-        picks = found.function in _PICKS and found.args
-        return _with_null(image(found.args[0], domains)) if picks else None
+        return _aggregated(definition.aggregation, domains, rows)
     if isinstance(definition, OverRows):
         windowed = definition.windowed
         if windowed.function in _RANKS:
@@ -126,6 +120,15 @@ def domain_of(definition: Definition, domains: Domains, rows: int | None) -> Dom
             return None
         return _with_null(image(windowed.args[0], domains))
     return image(definition, domains)
+
+
+def _aggregated(found: Aggregation, domains: Domains, rows: int | None) -> Domain | None:
+    if found.function in _COUNTS:
+        return _counted(0, rows)
+    if found.type.kind is TypeKind.BOOLEAN:
+        return ListedValues((False, True)), True
+    picks = found.function in _PICKS and found.args
+    return _with_null(image(found.args[0], domains)) if picks else None
 
 
 def image(expr: Expr, domains: Domains) -> Domain | None:
