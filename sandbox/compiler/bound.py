@@ -139,7 +139,8 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
     whole = Steps(StepBase.TEN, 0)
     value = aggregate.value
     if aggregate.name is AggregateName.COUNT_DISTINCT:
-        return Argument(_unit_presence(aggregate, query), aggregate.condition, whole, 0, 1)
+        distinct = None if _is_unit(value, query) else value
+        return Argument(distinct, aggregate.condition, whole, 0, 1)
     if value is None or aggregate.name is AggregateName.COUNT:
         return Argument(value, aggregate.condition, whole, 0, 1)
     reach = interval(value, facts.bounds)
@@ -160,27 +161,13 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
     return stepped(aggregate, reach, summed=summed)
 
 
-def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr | None:
-    """Return None: the unit is never NULL, so its presence needs no test.
-
-    Refuses: count(DISTINCT x) of anything but the privacy unit.
-    """
-    value = aggregate.value
-    if isinstance(value, Column):
-        table = query.tables[value.scan].table
-        if (
-            table.unit is not None
-            and table.unit.references is None
-            and table.unit.column == value.name
-        ):
-            return None
-    raise Refused(
-        "sql_feature_refused",
-        Stage.BOUND,
-        at=aggregate.at,
-        what=aggregate.words,
-        cure="count(DISTINCT …) is known for the column of the privacy unit only",
-    )
+def _is_unit(value: Expr | None, query: ResolvedQuery) -> bool:
+    """Tell whether a value is the privacy unit's own column: it is never NULL, so its presence needs no test."""
+    if not isinstance(value, Column):
+        return False
+    table = query.tables[value.scan].table
+    unit = table.unit
+    return unit is not None and unit.references is None and unit.column == value.name
 
 
 def _named(column: Column, query: ResolvedQuery) -> str:

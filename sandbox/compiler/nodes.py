@@ -50,7 +50,9 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.StddevPop: _UNARY,
     exp.StddevSamp: _UNARY,
     exp.Stddev: _UNARY,
+    exp.ApproxDistinct: _UNARY,
     exp.Distinct: frozenset({"expressions"}),
+    exp.Tuple: frozenset({"expressions"}),
     exp.Filter: _BINARY,
     exp.Grouping: frozenset({"expressions"}),
     exp.GroupingId: frozenset({"expressions"}),
@@ -146,5 +148,6 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.StddevPop,
     exp.StddevSamp,
     exp.Stddev,
+    exp.ApproxDistinct,
     exp.Filter,
 )

@@ -34,6 +34,8 @@ def bound_partials(
         raise ValueError("row bounds must be ordered and within the largest step")
     if kind is MomentKind.PRESENCE:
         return 0, 1
+    if kind is MomentKind.DISTINCT and (row_lower, row_upper) != (0, 1):
+        raise ValueError("a row brings one value or none")
     lower = min(0, rows_per_group_max * row_lower)
     upper = max(0, rows_per_group_max * row_upper)
     if max(-lower, upper) > TOTAL_MAX:
