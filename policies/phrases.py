@@ -24,7 +24,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "use an inner join": "请使用内连接",
         "name a registered table": "请使用已登记的表名",
         "count the columns of SELECT from 1": "列序号从 1 开始计数",
-        "only count(DISTINCT …) of one value is known; for others, GROUP BY the value": "仅支持对单个值的 count(DISTINCT …)；其他情形请按该值 GROUP BY",
+        "of distinct values only a count is known": "对去重后的值仅支持计数",
         "put an aggregate before FILTER": "FILTER 前须为聚合函数",
         "write the number out": "请直接写出数值",
         "write the values out, or join a table": "请直接写出各值，或连接一张表",

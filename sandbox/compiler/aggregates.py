@@ -75,7 +75,7 @@ def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Exp
                 "sql_feature_refused",
                 call,
                 what=quoted(call),
-                cure="only count(DISTINCT …) of one value is known; for others, GROUP BY the value",
+                cure="of distinct values only a count is known",
             )
         return AggregateName.COUNT_DISTINCT, _distinct_value(argument.expressions[0], rows)
     name = _NAMES.get(type(call))
