@@ -12,6 +12,7 @@ from gateway.amounts import LOSS_FIELD, read_loss
 from gateway.ask import Ask
 from gateway.find_loss import find_loss
 from gateway.register import Served
+from gateway.rehearsals import Rehearsals
 from policies.access.model import AccessPolicy
 from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
@@ -49,11 +50,13 @@ def plan_question(ask: Ask, question: Question) -> tuple[Planned, AccuracyFace]:
     return found.planned, faces.accuracy_face(found.targets)
 
 
-def with_suggestion(refused: Refused, question: Question) -> Refused:
+def with_suggestion(refused: Refused, question: Question, rehearsals: Rehearsals) -> Refused:
     """Return the refusal, with a question near this one that would be accepted."""
     if refused.stage in _CURABLE:
         try:
-            refused.suggestion = client.suggestion(question, refused)
+            refused.suggestion = client.suggestion(
+                question, refused, lambda planned: rehearsals.rehearse(planned, question.policy)
+            )
         except Exception as bug:
             # The refusal is what must be said; a guess that goes wrong on a strange text must not take its place.
             log.warning("no suggestion: %s", type(bug).__name__)

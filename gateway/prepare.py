@@ -74,7 +74,7 @@ def prepare(node: Node, ask: Ask) -> Prepared:
         refuse_suspended(node, ask.operator, dataset.family.id, policy)
         diagnosis = node.rehearsals.rehearse(planned, policy)
     except Refused as refused:
-        raise with_suggestion(refused, question) from None
+        raise with_suggestion(refused, question, node.rehearsals) from None
     loss = planned.plan.loss
     purpose = policy.purpose(ask.purpose)
     if purpose is None:

@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +41,8 @@ from sandbox.runtimes.base import (
     Runtime,
     Snapshot,
 )
+
+REHEARSALS_MAX = 3  # for one suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,26 @@ def plan(question: Question) -> Planned:
     return draft(question).at(question.loss)
 
 
-def suggestion(question: Question, refused: Refused) -> Suggestion | None:
-    """Return a question near a refused one that passes the same stages, under the same policy, for the same asker."""
+def suggestion(
+    question: Question, refused: Refused, rehearsed: Callable[[Planned], object]
+) -> Suggestion | None:
+    """Return a question near a refused one that passes the same stages, under the same policy, for the same asker.
+
+    `rehearsed` counts the groups of a plan and refuses too many; it is asked REHEARSALS_MAX times at most.
+    """
     if len(question.parameters.listed) > 1 and "?" in question.sql:
         return None  # values in the order of the text would not follow a part that moves
+    left = REHEARSALS_MAX
 
     def judge(sql: str) -> Refused | None:
+        nonlocal left
         try:
-            draft(replace(question, sql=sql))
+            planned = draft(replace(question, sql=sql)).at(question.loss)
+            if planned.plan.measurement.keys:
+                left -= 1
+                if left < 0:
+                    raise Refused("too_many_groups", Stage.CHECK, groups="…", limit="…")
+                rehearsed(planned)
         except Refused as other:
             return other
         return None

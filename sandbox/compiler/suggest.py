@@ -43,6 +43,7 @@ _REWRITERS: Mapping[str, tuple[Rewriter, ...]] = MappingProxyType(
         "bounds_too_wide": (aggregates.in_double, aggregates.clamped),
         "expression_may_overflow": (aggregates.in_double,),
         "too_many_rows": (clauses.fewer_rows,),
+        "too_many_groups": (keys.fewer_groups,),
         "unknown_table": (names.nearest_table,),
         "unknown_column": (names.nearest_column,),
         "ambiguous_column": (names.qualified,),

@@ -26,6 +26,9 @@ def guests(world: World) -> Iterator[Guests]:
         "SELECT count(*) FROM persons, claims",
         "SELECT name, count(*) FROM persons GROUP BY name",
         "SELECT count(*) FROM person",
+        # by day of birth there would be more groups than the policy allows
+        "SELECT sex, birth FROM persons",
+        "SELECT region, sex, birth, count(*) FROM persons GROUP BY ALL",
     ],
 )
 def test_what_is_suggested_is_accepted(guests: Guests, sql: str) -> None:

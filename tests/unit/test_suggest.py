@@ -9,7 +9,7 @@ import pytest
 from policies.phrases import in_chinese
 from policies.refusals import Refused, Stage, Suggestion
 from policies.terms import NANO, Accountant, PrivacyLoss
-from sandbox.client import Question, draft, plan, suggestion
+from sandbox.client import REHEARSALS_MAX, Planned, Question, draft, plan, suggestion
 from sandbox.compiler.parameters import Constant, ConstantKind, Parameters
 from sandbox.compiler.rewrites.ground import Ground
 from sandbox.compiler.suggest import TRIES_MAX, suggest
@@ -23,10 +23,14 @@ def question(sql: str) -> Question:
     return Question(sql, POLICY, CATALOGUE, ASKER, LOSS)
 
 
+def unlimited(_: Planned) -> None:
+    """Let any number of groups pass: how many there are is the twin's to say, see tests/journey."""
+
+
 def suggested(asked: Question) -> tuple[Refused, Suggestion | None]:
     with pytest.raises(Refused) as caught:
         draft(asked)
-    return caught.value, suggestion(asked, caught.value)
+    return caught.value, suggestion(asked, caught.value, unlimited)
 
 
 # What stays refused for good, and the one thing that is to be learnt from it.
@@ -50,7 +54,7 @@ TAUGHT = [
     ("SELECT * FROM persons", "SELECT region, COUNT(*) AS n FROM persons GROUP BY ALL"),
     (
         "SELECT sex, birth FROM persons WHERE income > 5",
-        "SELECT sex, COUNT(*) AS n FROM persons WHERE income > 5 GROUP BY ALL",
+        "SELECT sex, birth, COUNT(*) AS n FROM persons WHERE income > 5 GROUP BY ALL",
     ),
     ("SELECT region FROM persons GROUP BY 1", "SELECT region, COUNT(*) AS n FROM persons GROUP BY ALL"),
     (
@@ -116,7 +120,7 @@ def test_what_an_attack_is_told_instead_is_accepted() -> None:
         try:
             draft(asked)
         except Refused as refused:
-            found = suggestion(asked, refused)
+            found = suggestion(asked, refused, unlimited)
             if found is not None:
                 taught += 1
                 plan(question(found.sql))
@@ -137,6 +141,29 @@ def test_nothing_is_suggested_that_the_stages_do_not_take() -> None:
     ground = Ground(refused, POLICY, CATALOGUE, ASKER.now.date())
     assert suggest("SELECT * FROM persons", ground, judge) is None
     assert 0 < asked <= TRIES_MAX
+
+
+def test_groups_are_counted_before_anything_is_shown() -> None:
+    """A plan with too many groups is no suggestion; the twin is asked a few times and no more."""
+    asked: list[Planned] = []
+
+    def few(planned: Planned) -> None:
+        asked.append(planned)
+        if len(planned.plan.measurement.keys) > 1:
+            raise Refused("too_many_groups", Stage.CHECK, groups=36_500, limit=100)
+
+    def none(planned: Planned) -> None:
+        asked.append(planned)
+        raise Refused("too_many_groups", Stage.CHECK, groups=36_500, limit=100)
+
+    asking = question("SELECT sex, birth FROM persons WHERE income > 5")
+    refused, _ = suggested(asking)
+    found = suggestion(asking, refused, few)
+    assert found is not None and len(plan(question(found.sql)).plan.measurement.keys) == 1
+    asked.clear()
+    found = suggestion(asking, refused, none)
+    assert 1 < len(asked) <= REHEARSALS_MAX
+    assert found is not None and not plan(question(found.sql)).plan.measurement.keys
 
 
 def test_a_policy_without_the_grant_gets_another_suggestion() -> None:

@@ -59,6 +59,17 @@ def _offending(tree: exp.Select, ground: Ground) -> list[exp.Expr]:
     )
 
 
+def fewer_groups(tree: exp.Select, ground: Ground) -> Iterator[Rewritten]:
+    """Make a key coarser, or leave one out, the last one first."""
+    shown = [bare(n) for n in tree.expressions if not holds_aggregate(bare(n))]
+    for key in reversed(shown):
+        for coarser in _coarser(tree, key, ground):
+            if coarser != key:
+                yield Rewritten(_replaced(tree, key, coarser), COARSER)
+    for key in reversed(shown):
+        yield from _without(tree, key)
+
+
 def _names(node: exp.Expr, column: str) -> bool:
     return any(part.name.lower() == column.lower() for part in node.find_all(exp.Column))
 
