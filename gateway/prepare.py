@@ -20,19 +20,19 @@ from gateway.accounts import (
     failure_load,
     loss_loads,
 )
-from gateway.amounts import LOSS_FIELD, read_loss, time_text
+from gateway.amounts import time_text
 from gateway.ask import Ask
-from gateway.find_loss import find_loss
 from gateway.free_of_charge import agreement_digest, plan_digest
 from gateway.metering import meter, plan_of, quote
 from gateway.node import Node
+from gateway.planning import plan_question, question_of, with_suggestion
 from gateway.register import Known, Served, is_held, policies_over, policy_for
 from policies.access.model import AccessPolicy, PurposeGrant
 from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
-from sandbox import client, wire
+from sandbox import wire
 from sandbox.boundary import Diagnosis, Measurement
-from sandbox.client import Planned, Question
+from sandbox.client import Planned
 from sandbox.compiler.check import Asker
 
 
@@ -68,33 +68,19 @@ def prepare(node: Node, ask: Ask) -> Prepared:
     policy = policy_for(known, ask.operator, served, ask.purpose)
     dataset = served.catalogue.dataset
     asker = Asker(ask.operator, ask.purpose, node.clock(), suspended=is_held(known, ask.dataset))
-    planned, accuracy = _planned(ask, served, policy, asker)
+    question = question_of(ask, served, policy, asker)
+    try:
+        planned, accuracy = plan_question(ask, question)
+        refuse_suspended(node, ask.operator, dataset.family.id, policy)
+        diagnosis = node.rehearsals.rehearse(planned, policy)
+    except Refused as refused:
+        raise with_suggestion(refused, question, node.rehearsals) from None
     loss = planned.plan.loss
-    refuse_suspended(node, ask.operator, dataset.family.id, policy)
-    diagnosis = node.rehearsals.rehearse(planned, policy)
     purpose = policy.purpose(ask.purpose)
     if purpose is None:
         raise AssertionError("the compiler let a purpose through that the policy does not grant")
     prepared = _priced(node, ask, _Drawn(known, served, policy, planned, diagnosis, loss, purpose))
     return replace(prepared, face=prepared.face | {"accuracy": accuracy})
-
-
-def _planned(
-    ask: Ask, served: Served, policy: AccessPolicy, asker: Asker
-) -> tuple[Planned, list[dict[str, Any]] | None]:
-    """Return the plan at the loss that was stated, or at the smallest that reaches the accuracy that was."""
-    family = served.catalogue.dataset.family
-    accountant = family.accountant
-    if ask.wanted is None:
-        loss = read_loss(accountant, ask.epsilon, ask.rho)
-        question = Question(ask.sql, policy, served.catalogue, asker, loss, ask.parameters)
-        return client.plan(question), None
-    if ask.epsilon is not None or ask.rho is not None:
-        raise Refused("accuracy_and_loss", Stage.DOOR, field=LOSS_FIELD[accountant])
-    most = PrivacyLoss(accountant, min(family.loss_per_query_max, policy.budget.per_query_max), 0)
-    question = Question(ask.sql, policy, served.catalogue, asker, most, ask.parameters)
-    found = find_loss(client.draft(question), most, ask.wanted)
-    return found.planned, faces.accuracy_face(found.targets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,15 @@ def problem(refused: Refused, accept: str | None) -> dict[str, Any]:
             {"table": grant.table, "column": grant.column, "use": grant.use}
             for grant in refused.needed_grants
         ],
+        "suggestion": None,
         "charged": False,
         "loss_spent": "0",
     }
+    if refused.suggestion is not None:
+        body["suggestion"] = {
+            "sql": refused.suggestion.sql,
+            "changes": refused.suggestion.says(spoken),
+        }
     return body
 
 

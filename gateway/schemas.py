@@ -151,6 +151,13 @@ class QueryAnswer(BaseModel):
     receipt: Receipt
 
 
+class SuggestedQuestion(BaseModel):
+    """A question near the refused one that would be accepted; it may mean something else."""
+
+    sql: str
+    changes: str
+
+
 class Problem(BaseModel):
     """RFC 9457 with a stable `code`; nothing was charged, and `loss_spent` says what was spent."""
 
@@ -165,5 +172,6 @@ class Problem(BaseModel):
     stage: str
     errors: list[dict[str, Any]]
     needed_grants: list[dict[str, str]]
+    suggestion: SuggestedQuestion | None
     charged: bool
     loss_spent: str

@@ -40,7 +40,10 @@ def _refusal(refused: Refused) -> str:
     grants = "".join(
         f"\n  needs: {grant.table}.{grant.column} as {grant.use}" for grant in refused.needed_grants
     )
-    return f"{refused}{grants}"
+    if refused.suggestion is None:
+        return f"{refused}{grants}"
+    sql = refused.suggestion.sql.replace("\n", "\n    ")
+    return f"{refused}{grants}\n  this would be accepted ({refused.suggestion.changes}):\n    {sql}"
 
 
 def _inside(error: Exception, lang: str) -> int:

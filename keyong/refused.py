@@ -25,6 +25,14 @@ class NeededGrant:
     use: str
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A question near the refused one that would be accepted, and what was changed. It may mean something else."""
+
+    sql: str
+    changes: str
+
+
 class Refused(Exception):
     """The node said no. `code` is stable; nothing was spent; the same request may be sent again once the cause is gone."""
 
@@ -37,6 +45,7 @@ class Refused(Exception):
             NeededGrant(grant["table"], grant["column"], grant["use"])
             for grant in problem.get("needed_grants", ())
         )
+        self.suggestion = _suggestion(problem.get("suggestion"))
         self.loss_spent = str(problem.get("loss_spent", "0"))
         self.problem = dict(problem)
         where = f" at {self.at}" if self.at else ""
@@ -56,3 +65,7 @@ def _place(problem: Mapping[str, Any]) -> Place | None:
         if "line" in error:
             return Place(int(error["line"]), int(error["column"]))
     return None
+
+
+def _suggestion(plain: Mapping[str, Any] | None) -> Suggestion | None:
+    return None if plain is None else Suggestion(str(plain["sql"]), str(plain["changes"]))

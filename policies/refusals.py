@@ -53,10 +53,25 @@ class NeededGrant:
     use: str
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A question near the refused one that would be accepted, and what was changed. It may mean something else."""
+
+    sql: str
+    changes: tuple[str, ...]
+
+    def says(self, language: str) -> str:
+        """Return what was changed, in `en` or `zh-CN`."""
+        if not language.startswith("zh"):
+            return "; ".join(self.changes)
+        return "；".join(in_chinese(change) for change in self.changes)
+
+
 class Refused(Exception):
     """A refusal with a stable code, the place, and a text that names the cure.
 
     `params` fill the catalogue's template; they may hold the user's own words and names from schema or policy, never data.
+    `suggestion` is added on the way out, where the question is still at hand.
     """
 
     def __init__(
@@ -73,6 +88,7 @@ class Refused(Exception):
         self.at = at
         self.needed_grants = needed_grants
         self.params = {name: str(value) for name, value in params.items()}
+        self.suggestion: Suggestion | None = None
         super().__init__(str(self))
 
     def message(self, language: str) -> str:

@@ -107,6 +107,7 @@ class MomentKind(StrEnum):
 
     SUM = "sum"  # clipped sum of clamped steps
     PRESENCE = "presence"  # 1 if the unit has a counted row in the group, else 0
+    DISTINCT = "distinct"  # its distinct values, at most `partial_upper`; a group's total counts each value once
 
 
 class StepBase(StrEnum):

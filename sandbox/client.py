@@ -5,13 +5,13 @@
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policies.access.model import AccessPolicy
 from policies.catalogue import Catalogue
-from policies.refusals import Refused, Stage
+from policies.refusals import Refused, Stage, Suggestion
 from policies.terms import PrivacyLoss
 from sandbox import wire
 from sandbox.boundary import (
@@ -29,6 +29,8 @@ from sandbox.compiler.parameters import NO_PARAMETERS, Parameters
 from sandbox.compiler.parse import parse
 from sandbox.compiler.plan import plan as make_plan
 from sandbox.compiler.resolve import ResolvedQuery, resolve
+from sandbox.compiler.rewrites.ground import Ground
+from sandbox.compiler.suggest import suggest
 from sandbox.runtimes.base import (
     Completed,
     Folders,
@@ -39,6 +41,8 @@ from sandbox.runtimes.base import (
     Runtime,
     Snapshot,
 )
+
+REHEARSALS_MAX = 3  # for one suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,35 @@ def plan(question: Question) -> Planned:
     Refuses: with the first thing that stands against it; no budget has been touched and no data read.
     """
     return draft(question).at(question.loss)
+
+
+def suggestion(
+    question: Question, refused: Refused, rehearsed: Callable[[Planned], object]
+) -> Suggestion | None:
+    """Return a question near a refused one that passes the same stages, under the same policy, for the same asker.
+
+    `rehearsed` counts the groups of a plan and refuses too many; it is asked REHEARSALS_MAX times at most.
+    """
+    if len(question.parameters.listed) > 1 and "?" in question.sql:
+        return None  # values in the order of the text would not follow a part that moves
+    left = REHEARSALS_MAX
+
+    def judge(sql: str) -> Refused | None:
+        nonlocal left
+        try:
+            planned = draft(replace(question, sql=sql)).at(question.loss)
+            if planned.plan.measurement.keys:
+                left -= 1
+                if left < 0:
+                    raise Refused("too_many_groups", Stage.CHECK, groups="…", limit="…")
+                rehearsed(planned)
+        except Refused as other:
+            return other
+        return None
+
+    today = question.asker.now.date()
+    ground = Ground(refused, question.policy, question.catalogue, today)
+    return suggest(question.sql, ground, judge)
 
 
 def rehearse(made: Plan, policy: AccessPolicy, runtime: Runtime, limits: Limits) -> Diagnosis:

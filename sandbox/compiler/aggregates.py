@@ -12,6 +12,7 @@ from sandbox.algebra import Call, Expr, Op
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scope import RowReader
 from sandbox.compiler.scope import condition as row_condition
+from sandbox.compiler.tuples import as_one
 from sandbox.compiler.types import BIGINT, BOOLEAN, DOUBLE, HUGEINT, is_integer, is_numeric
 
 _NAMES: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
@@ -77,6 +78,8 @@ def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Exp
         isinstance(call, exp.Count) and isinstance(call.this, (exp.Star, type(None)))
     ):
         return AggregateName.COUNT, None
+    if isinstance(call, exp.ApproxDistinct):
+        return AggregateName.COUNT_DISTINCT, rows.read(call.this)
     argument = call.this
     if isinstance(argument, exp.Distinct):
         if not isinstance(call, exp.Count) or len(argument.expressions) != 1:
@@ -84,9 +87,9 @@ def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Exp
                 "sql_feature_refused",
                 call,
                 what=quoted(call),
-                cure="only count(DISTINCT privacy unit) is known",
+                cure="of distinct values only a count is known",
             )
-        return AggregateName.COUNT_DISTINCT, rows.read(argument.expressions[0])
+        return AggregateName.COUNT_DISTINCT, _distinct_value(argument.expressions[0], rows)
     name = _NAMES.get(type(call))
     if name is None:
         raise rows.refused(
@@ -96,6 +99,13 @@ def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Exp
             cure="put an aggregate before FILTER",
         )
     return name, rows.read(argument)
+
+
+def _distinct_value(node: exp.Expr, rows: RowReader) -> Expr:
+    """Return what is counted; of several values in brackets the one text that stands for all of them."""
+    if isinstance(node, exp.Tuple) and node.expressions:
+        return as_one(tuple(rows.read(part) for part in node.expressions))
+    return rows.read(node)
 
 
 def _result_type(

@@ -105,7 +105,8 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
     whole = Steps(StepBase.TEN, 0)
     value = aggregate.value
     if aggregate.name is AggregateName.COUNT_DISTINCT:
-        return Argument(_unit_presence(aggregate, query), aggregate.condition, whole, 0, 1)
+        distinct = None if _is_unit(value, query) else value
+        return Argument(distinct, aggregate.condition, whole, 0, 1)
     if value is None or aggregate.name is AggregateName.COUNT:
         return Argument(value, aggregate.condition, whole, 0, 1)
     reach = interval(value, facts.bounds)
@@ -126,20 +127,9 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
     return stepped(aggregate, reach, summed=summed)
 
 
-def _unit_presence(aggregate: ResolvedAggregate, query: ResolvedQuery) -> Expr | None:
-    """Return None: the unit is never NULL, so its presence needs no test.
-
-    Refuses: count(DISTINCT x) of anything but the privacy unit.
-    """
-    if aggregate.value in query.unit_keys:
-        return None
-    raise Refused(
-        "sql_feature_refused",
-        Stage.BOUND,
-        at=aggregate.at,
-        what=aggregate.words,
-        cure="count(DISTINCT …) is known for the column of the privacy unit only",
-    )
+def _is_unit(value: Expr | None, query: ResolvedQuery) -> bool:
+    """Tell whether a value is the privacy unit's own key: it is never NULL, so its presence needs no test."""
+    return value in query.unit_keys
 
 
 def _named(column: Column, query: ResolvedQuery) -> str:

@@ -101,6 +101,7 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.CountIf: _UNARY,
     exp.Sum: _UNARY,
     exp.Avg: _UNARY,
+    exp.ApproxDistinct: _UNARY,
     exp.Distinct: frozenset({"expressions", "on"}),
     exp.Filter: _BINARY,
     exp.Grouping: frozenset({"expressions"}),
@@ -198,6 +199,7 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.StddevPop,
     exp.StddevSamp,
     exp.Stddev,
+    exp.ApproxDistinct,
     exp.Filter,
 )
 

@@ -74,8 +74,8 @@ def share_out(bounded: BoundedQuery, loss: PrivacyLoss) -> SetMoments:
 
 
 def _check_kinds(bounded: BoundedQuery) -> None:
-    """Refuse an aggregate whose moments are neither sums nor presences: its answer does not follow set by set."""
-    known = (MomentKind.SUM, MomentKind.PRESENCE)
+    """Refuse an aggregate whose moments are no sums, presences or distinct values: its answer does not follow set by set."""
+    known = (MomentKind.SUM, MomentKind.PRESENCE, MomentKind.DISTINCT)
     for resolved, made in zip(bounded.permitted.query.aggregates, bounded.aggregates, strict=True):
         if any(bounded.moments[index].spec.kind not in known for index in made.moments):
             raise Refused(

@@ -34,6 +34,8 @@ def bound_partials(
         raise ValueError("row bounds must be ordered and within the largest step")
     if kind is MomentKind.PRESENCE:
         return 0, 1
+    if kind is MomentKind.DISTINCT and (row_lower, row_upper) != (0, 1):
+        raise ValueError("a row brings one value or none")
     lower = min(0, rows_per_group_max * row_lower)
     upper = max(0, rows_per_group_max * row_upper)
     if max(-lower, upper) > TOTAL_MAX:
@@ -75,12 +77,13 @@ def set_sensitivity(
 ) -> Sensitivity:
     """Return how far one unit moves the vector over the groups of a grouping set.
 
-    A sum adds up the unit's kept partials; a presence is 1 in each group of the set that one of them falls into.
-    Reason: docs/proofs/grouping_sets.md, theorem 1. Refuses (ValueError) as `sensitivity` does, a reach below 1, and every
-    other kind of moment.
+    A sum adds up the unit's kept partials; a presence is 1 in each group of the set that one of them falls into;
+    distinct values of several groups are at most as many as in all of them together, so the bound of a sum holds.
+    Reason: docs/proofs/grouping_sets.md, theorem 1, and distinct_values.md.
+    Refuses (ValueError) as `sensitivity` does, a reach below 1, and every other kind of moment.
     """
-    if kind not in (MomentKind.SUM, MomentKind.PRESENCE):
-        raise ValueError("sums and presences are taken over grouping sets")
+    if kind not in (MomentKind.SUM, MomentKind.PRESENCE, MomentKind.DISTINCT):
+        raise ValueError("sums, presences and distinct values are taken over grouping sets")
     if min(reach.kept, reach.together, reach.groups) < 1:
         raise ValueError("a unit reaches at least one group")
     if kind is MomentKind.PRESENCE:

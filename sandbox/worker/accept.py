@@ -21,6 +21,7 @@ from sandbox.boundary import (
     Moment,
     MomentKind,
     Plan,
+    StepBase,
     TableScan,
 )
 from sandbox.privacy import composition, contribution, measurements
@@ -154,7 +155,7 @@ def _check_values(values: Values) -> None:
 
 
 def _check_moment(moment: Moment, moved: contribution.Sensitivity, accountant: Accountant) -> None:
-    if not fits(moment.value.type, moment):
+    if not _measurable(moment):
         raise NotAccepted("a moment of this type has no such steps")
     rows = _rows_per_group(moment)
     derived = contribution.bound_partials(moment.kind, moment.row_lower, moment.row_upper, rows)
@@ -165,6 +166,12 @@ def _check_moment(moment: Moment, moved: contribution.Sensitivity, accountant: A
     scale = measurements.calibrate(accountant, moved.l1, moved.l2_squared, moment.loss)
     if scale != moment.scale:
         raise NotAccepted("the scale is not the one that follows")
+
+
+def _measurable(moment: Moment) -> bool:
+    if moment.kind is MomentKind.DISTINCT:  # values of any type, counted one by one
+        return (moment.step_base, moment.step_exponent) == (StepBase.TEN, 0)
+    return fits(moment.value.type, moment)
 
 
 def _rows_per_group(moment: Moment) -> int:

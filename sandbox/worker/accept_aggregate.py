@@ -11,14 +11,14 @@ from policies.terms import AggregateName
 from sandbox.boundary import STEPS_MAX, Moment, MomentKind, NoisyAggregate, StepBase
 from sandbox.privacy.aggregates import AGGREGATES
 
-_SUM, _PRESENCE = MomentKind.SUM, MomentKind.PRESENCE
+_SUM, _PRESENCE, _DISTINCT = MomentKind.SUM, MomentKind.PRESENCE, MomentKind.DISTINCT
 _SPREAD = ((_SUM, _SUM, _SUM),)
 
 # The kinds of moments an aggregate may be made of, in their order.
 _KINDS: Mapping[AggregateName, tuple[tuple[MomentKind, ...], ...]] = MappingProxyType(
     {
         AggregateName.COUNT: ((_SUM,),),
-        AggregateName.COUNT_DISTINCT: ((_PRESENCE,),),
+        AggregateName.COUNT_DISTINCT: ((_PRESENCE,), (_DISTINCT,)),
         AggregateName.SUM: ((_SUM,), (_SUM, _SUM)),
         AggregateName.AVG: ((_SUM, _SUM),),
         AggregateName.VAR_POP: _SPREAD,

@@ -7,7 +7,6 @@ Units       steps. The result depends neither on the number of threads nor on th
 Not promised  A time that is independent of the data: the release instant is fixed outside.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -16,13 +15,15 @@ import duckdb
 from policies.terms import Scalar
 from sandbox.boundary import KEYS_MAX, TOTAL_MAX, Measurement, Moment, MomentKind
 from sandbox.privacy.grouping import finest_moments
+from sandbox.worker.distinct import canonical_value, distinct_totals, own_values
+from sandbox.worker.family_key import hmac_pads
 from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
 from sandbox.worker.render import render_relation, row_reference, row_rendering
+from sandbox.worker.scalars import Rendering
 from sandbox.worker.set_totals import rows_of_sets, set_totals
 from sandbox.worker.sql_types import listed, name_of
 from sandbox.worker.steps import row_steps
 
-_HMAC_BLOCK_BYTES = 64  # of SHA-256
 _KEPT_GROUPS = b"keyong kept groups v1\0"  # the same family secret ranks rows at ingest: never the same message
 
 
@@ -58,9 +59,13 @@ def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> 
         _choose_groups(measurement, connection)
         kept += " LEFT JOIN _ky_chosen USING (u) WHERE chosen IS NULL OR list_contains(chosen, g)"
     if measurement.sets:
-        rows = rows_of_sets(measurement, domains)
-        return ExactAggregates(rows, set_totals(measurement, kept, sizes, connection), sizes)
-    return ExactAggregates(keys, _totals(measurement, kept, len(keys), connection), sizes)
+        keys = rows_of_sets(measurement, domains)
+        totals = set_totals(measurement, kept, sizes, connection)
+    else:
+        totals = _totals(measurement, kept, len(keys), connection)
+    distinct = distinct_totals(measurement, kept, sizes, connection)
+    moments = tuple(distinct.get(place, vector) for place, vector in enumerate(totals))
+    return ExactAggregates(keys, moments, sizes)
 
 
 def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection) -> None:
@@ -91,10 +96,15 @@ def _make_partials(
     rows = render_relation(measurement.relation, measurement.scans, rendering)
     # INVARIANT: every step depends on one row; every partial on the rows of one unit in one group.
     steps = [
-        f"{row_steps(f'v{index}', moment, rendering)} AS s{index}"
+        f"{_of_row(f'v{index}', moment, rendering)} AS s{index}"
         for index, moment in enumerate(measurement.moments)
     ]
     partials = [f"{_partial(i, moment)} AS p{i}" for i, moment in enumerate(measurement.moments)]
+    partials += [
+        f"{own_values(index)} AS x{index}"
+        for index, moment in enumerate(measurement.moments)
+        if moment.kind is MomentKind.DISTINCT
+    ]
     placed, group = _placed(domains)
     nonzero = " OR ".join(f"p{index} <> 0" for index in range(len(measurement.moments)))
     connection.execute(
@@ -116,9 +126,17 @@ def _placed(domains: tuple[KeyDomain, ...]) -> tuple[str, str]:
     return joins, f"CAST({group} AS INTEGER)"
 
 
+def _of_row(value: str, moment: Moment, rendering: Rendering) -> str:
+    if moment.kind is MomentKind.DISTINCT:
+        return canonical_value(value, moment.value.type)
+    return row_steps(value, moment, rendering)
+
+
 def _partial(index: int, moment: Moment) -> str:
     if moment.kind is MomentKind.PRESENCE:
         raw = f"CASE WHEN count(s{index}) > 0 THEN 1 ELSE 0 END"
+    elif moment.kind is MomentKind.DISTINCT:
+        raw = f"coalesce(len({own_values(index)}), 0)"
     else:
         raw = f"coalesce(sum(s{index}), 0)"
     return f"CAST(least(greatest({raw}, {moment.partial_lower}), {moment.partial_upper}) AS BIGINT)"
@@ -129,7 +147,7 @@ def _choose_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnecti
 
     The dense unit code takes no part: removing one person renumbers everyone after it, and every choice would change.
     """
-    inner, outer = _hmac_pads(_family_secret(connection))
+    inner, outer = hmac_pads(connection, _KEPT_GROUPS)
     tag = "sha256($outer || unhex(sha256($inner || unit_key || canon)))"
     # The first 64 bits of the tag, then the group's number in canonical order: one number, so that no two are equal.
     place = f"(CAST('0x' || left({tag}, 16) AS UBIGINT)::HUGEINT * {KEYS_MAX + 1} + g)"
@@ -142,21 +160,6 @@ def _choose_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnecti
         " GROUP BY u",
         {"inner": inner, "outer": outer},
     )
-
-
-def _family_secret(connection: duckdb.DuckDBPyConnection) -> bytes:
-    found = connection.execute("SELECT value FROM _ky_meta WHERE name = 'family_secret'").fetchall()
-    secret = bytes.fromhex(found[0][0])
-    if len(found) != 1 or len(secret) != 32:
-        raise ValueError("a snapshot holds one family secret of 32 bytes")
-    return secret
-
-
-def _hmac_pads(secret: bytes) -> tuple[bytes, bytes]:
-    """Return the two padded keys of HMAC-SHA256 (RFC 2104), the first with this choice's own label."""
-    key = secret if len(secret) <= _HMAC_BLOCK_BYTES else hashlib.sha256(secret).digest()
-    key = key.ljust(_HMAC_BLOCK_BYTES, b"\0")
-    return bytes(b ^ 0x36 for b in key) + _KEPT_GROUPS, bytes(b ^ 0x5C for b in key)
 
 
 def _totals(

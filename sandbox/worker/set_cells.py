@@ -80,7 +80,7 @@ def _laws(plan: Plan, sizes: tuple[int, ...], index: int) -> list[ErrorLaw]:
     first = measured[0][1]
     if 0 in sizes:  # a key without any value: there are no rows to speak of
         return [NoiseLaw(_mechanism(first), first.scale) for _ in sets]
-    if first.kind is MomentKind.PRESENCE or len(sets) == 1:
+    if first.kind is not MomentKind.SUM or len(sets) == 1:
         return [own[each.keys] for each in sets]
     noise = tuple(
         Noisy(each.keys, weight, _variance(moment))
@@ -105,7 +105,7 @@ def _consistent(plan: Plan, noisy: NoisyAggregates) -> list[list[tuple[int, ...]
             found.append([() for _ in sets])
             continue
         drawn = [place for each in sets if (place := each.moments[index]) is not None]
-        if moment.kind is MomentKind.PRESENCE:
+        if moment.kind is not MomentKind.SUM:
             found.append([noisy.moments[place] for place in drawn])
             continue
         measured = _measured(plan, index)

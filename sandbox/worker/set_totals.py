@@ -70,7 +70,7 @@ def _totals(
     sizes: tuple[int, ...],
 ) -> str:
     partials = "".join(f", p{index}" for index in measured)
-    rows = f"SELECT u, {_group(each.keys, sizes)} AS h{partials} FROM {kept}"  # noqa: S608
+    rows = f"SELECT u, {group_number(each.keys, sizes)} AS h{partials} FROM {kept}"  # noqa: S608
     kinds = {index: measurement.moments[index].kind for index in measured}
     if MomentKind.PRESENCE in kinds.values() and len(each.keys) < len(sizes):
         # INVARIANT: a unit counts once in each group it is present in, however many of its finer groups lie there.
@@ -85,7 +85,7 @@ def _totals(
     return f"SELECT h{sums} FROM ({rows}) GROUP BY h"  # noqa: S608
 
 
-def _group(keys: tuple[int, ...], sizes: tuple[int, ...]) -> str:
+def group_number(keys: tuple[int, ...], sizes: tuple[int, ...]) -> str:
     """Return the number of the set's group as a function of the finest group's number."""
     text = "0"
     for key in keys:

@@ -196,6 +196,7 @@ def test_aggregates_are_listed() -> None:
         "StddevPop": "stddev_pop(",
         "StddevSamp": "stddev_samp(",
         "Stddev": "stddev(",
+        "ApproxDistinct": "approx_count_distinct(",
         "Filter": "FILTER",
     }
     assert {kind.__name__ for kind in AGGREGATE_CLASSES} == set(names)
