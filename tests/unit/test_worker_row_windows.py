@@ -11,6 +11,7 @@ import pytest
 from policies.terms import SqlType
 from sandbox.algebra import (
     Column,
+    Expr,
     Frame,
     Literal,
     Project,
@@ -46,7 +47,7 @@ def over(
     function: W, *args: Column, order: tuple[Column, ...] = (), frame: Frame | None = None
 ) -> Windowed:
     """Return a window over all rows of the unit."""
-    values = (*args, Literal(INTEGER, 1)) if function in MOVED else args
+    values: tuple[Expr, ...] = (*args, Literal(INTEGER, 1)) if function in MOVED else args
     terms = tuple(
         RowOrder(expr, index % 2 == 1, index % 2 == 0) for index, expr in enumerate(order)
     )
@@ -155,9 +156,7 @@ CARELESS = {
 }
 
 
-def rows_of_one(
-    engine: duckdb.DuckDBPyConnection, text: str
-) -> set[Counter[str]] | list[Counter[str]]:
+def rows_of_one(engine: duckdb.DuckDBPyConnection, text: str) -> list[Counter[str]]:
     """Return unit 1's rows, in tables where they lie in other orders, among other people's."""
     own_dice = random.Random(5)
     values = (1e16, 1.0, -1e16, 0.1, -0.0, 0.0)
