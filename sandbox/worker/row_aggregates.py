@@ -4,7 +4,7 @@ Statement   On the same multiset of values the form gives the same value, whatev
             threads, and it never raises: not on NULL, NaN, infinities, the ends of the types, or no rows at all.
 Reason      docs/proofs/totality.md, part 2. DuckDB's own forms differ: sums of DOUBLE depend on the order of rows, ties of
             mode and arg_max on which row comes first, so that removing one person changed values of thousands of others;
-            sums of HUGEINT overflow with an error that TRY does not catch.
+            sums of HUGEINT overflow with an error, and no TRY may stand around an aggregate.
 """
 
 from collections.abc import Callable

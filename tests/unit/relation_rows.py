@@ -7,14 +7,23 @@ from decimal import Decimal
 
 import duckdb
 
-from policies.terms import Scalar
-from sandbox.algebra import Column, Expr, Relation
+from policies.terms import Scalar, SqlType
+from sandbox.algebra import (
+    Column,
+    Constants,
+    Expr,
+    Group,
+    Project,
+    Relation,
+    Scan,
+    SetOperation,
+    inputs,
+)
 from sandbox.boundary import UNIT_COLUMN
 from sandbox.worker.engine import EngineLimits, open_empty
 from sandbox.worker.names import quoted
-from sandbox.worker.proven import unit_of
 from sandbox.worker.render import render_relation, row_rendering
-from tests.unit.relation_world import PRIVATE, SCANS, TABLES
+from tests.unit.relation_world import NAMES, PRIVATE, SCANS, TABLES
 
 Row = tuple[Scalar, ...]
 World = Mapping[str, list[Row]]  # the unit comes first in rows of private tables
@@ -84,6 +93,22 @@ def rows_of(
     return Counter(tuple(map(repr, row)) for row in found)
 
 
-def with_unit(columns: Iterable[Column], *units: int) -> tuple[Column, ...]:
-    """Return columns in one order, unit columns first."""
-    return (*map(unit_of, units), *sorted(columns, key=lambda c: (c.scan, c.name)))
+def exposed(relation: Relation) -> tuple[Column, ...]:
+    """Return the columns that a relation shows, unit columns apart, whether or not it is proven."""
+    if isinstance(relation, Scan):
+        return tuple(Column(relation.index, *c) for c in TABLES[NAMES[relation.index]].items())
+    if isinstance(relation, Constants):
+        return tuple(Column(relation.id, c.name, c.type) for c in relation.columns)
+    if isinstance(relation, Project):
+        windows = _numbered(relation.id, "w", tuple(w.type for w in relation.windows))
+        return _numbered(relation.id, "c", tuple(c.type for c in relation.columns)) + windows
+    if isinstance(relation, Group):
+        found = _numbered(relation.id, "a", tuple(a.type for a in relation.aggregations))
+        return _numbered(relation.id, "k", tuple(k.type for k in relation.keys)) + found
+    if isinstance(relation, SetOperation):
+        return _numbered(relation.id, "c", tuple(c.type for c in relation.left.columns))
+    return tuple(column for below in inputs(relation) for column in exposed(below))
+
+
+def _numbered(relation: int, letter: str, types: tuple[SqlType, ...]) -> tuple[Column, ...]:
+    return tuple(Column(relation, f"{letter}{i}", type_) for i, type_ in enumerate(types))

@@ -198,7 +198,7 @@ REFUSED: dict[str, tuple[Relation, int]] = {
     "one unit after full": (FULL, P),
     "one unit of a full join in a projection": (project(1000, FULL, (P,), AGE), 1000),
     "the same half twice": (project(1000, FULL, (P, P), AGE), 1000),
-    "two halves of three": (project(1000, full(FULL, Scan(P2), same(P, P2)), (C, P), AGE), 1000),
+    "two halves of three": (project(1000, full(FULL, Scan(C2), same(P, C2)), (C, P), AGE), 1000),
     "a stranger's unit": (project(1000, FULL, (P, T), AGE), 1000),
     "a projection without its unit": (inner(CLAIMS, project(1000, PEOPLE, (), AGE)), C),
     "a public projection with a unit": (project(1000, TOWNS, (T,), col(T, "size")), 1000),
@@ -250,6 +250,9 @@ REFUSED: dict[str, tuple[Relation, int]] = {
     "except all public": (combined(SetKind.EXCEPT_ALL, PEOPLE, (P,), AGES, ()), 1000),
     "intersect all public": (combined(SetKind.INTERSECT_ALL, PEOPLE, (P,), AGES, ()), 1000),
     "a hidden branch": (combined(SetKind.EXCEPT, PEOPLE, (), CLAIMS, ()), 1000),
+    "public union a hidden branch": (combined(SetKind.UNION, AGES, (), PEOPLE, ()), 1000),
+    "public except a hidden branch": (combined(SetKind.EXCEPT, AGES, (), PEOPLE, ()), 1000),
+    "public intersect a hidden branch": (combined(SetKind.INTERSECT, AGES, (), PEOPLE, ()), 1000),
     "branches of two types": (
         SetOperation(
             1000, SetKind.UNION, branch(PEOPLE, (P,), AGE), branch(CLAIMS, (C,), col(C, "paid"))
@@ -274,7 +277,7 @@ REFUSED: dict[str, tuple[Relation, int]] = {
         P,
     ),
     "exists in exists of anybody": (
-        some(CLAIMS, both(same(P, C), Exists(Scan(C2), eq(col(C, "age"), col(C2, "age"))))),
+        some(CLAIMS, both(same(P, C), Exists(Scan(C2), eq(AGE, col(C2, "age"))))),
         P,
     ),
     "exists in itself": (some(CLAIMS, both(same(P, C), Exists(CLAIMS, same(C, C)))), P),
