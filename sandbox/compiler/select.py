@@ -150,6 +150,7 @@ class Queries:
         if groups is not None:
             rows = grouped(groups, rows, having, rows.name)
         if windows is not None:
+            self._check_windows(select, windows, rows)
             rows = windows.rows(rows)
         if kept:
             rows = Rows(
@@ -160,6 +161,16 @@ class Queries:
                 rows.name,
             )
         return TableValue(rows, columns)
+
+    def _check_windows(self, select: exp.Select, windows: WindowReader, rows: Rows) -> None:
+        """Refuse a window over rows of different people: one of them would move the values of all others."""
+        apart = all(any(p in rows.keys for p in w.partition) for w in windows.windows)
+        if rows.unit is not None and not apart:
+            raise self.reading.unsupported(
+                select,
+                "a window over rows of different people",
+                f"add `{rows.name.key}` to its PARTITION BY",
+            )
 
     def _distinct(self, select: exp.Select, found: TableValue) -> TableValue:
         if select.args["distinct"].args.get("on") is not None:
