@@ -14,7 +14,7 @@ from policies.terms import DELTA_UNIT, NANO, Accountant, PrivacyLoss
 LOSS_FIELD = {Accountant.PURE_EPS: "epsilon", Accountant.APPROX_ZCDP: "rho"}
 LOSS_UNIT = {Accountant.PURE_EPS: Unit.EPS_NANO, Accountant.APPROX_ZCDP: Unit.RHO_NANO}
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,18})?")
-_NANO_DIGITS = 9
+_DIGITS = {NANO: 9, DELTA_UNIT: 18}
 _LOSS_UNITS = {
     Unit.EPS_NANO: ("epsilon", NANO),
     Unit.RHO_NANO: ("rho", NANO),
@@ -22,27 +22,46 @@ _LOSS_UNITS = {
 }
 
 
-def read_loss(accountant: Accountant, epsilon: str | None, rho: str | None) -> PrivacyLoss:
-    """Return the loss an asker wrote, exactly.
+def read_loss(
+    accountant: Accountant, epsilon: str | None, rho: str | None, delta: str | None
+) -> PrivacyLoss:
+    """Return the loss an asker wrote, exactly. Without a delta it is 0: the policy may then say what private keys cost.
 
-    Refuses  no loss, a loss under another accountant (epsilon is never taken for rho), one that is not above 0, and one
-             with more than nine decimals, which could only be kept by rounding.
+    Refuses  no loss, a loss under another accountant (epsilon is never taken for rho, and has no delta), one that is not
+             above 0, and one with more decimals than are kept (nine, of a delta eighteen).
     """
     field = LOSS_FIELD[accountant]
     text = epsilon if accountant is Accountant.PURE_EPS else rho
     other = rho if accountant is Accountant.PURE_EPS else epsilon
     if text is None or other is not None:
         raise Refused("loss_missing", Stage.DOOR, field=field)
+    return PrivacyLoss(accountant, _positive(field, text, NANO), read_delta(accountant, delta))
+
+
+def read_delta(accountant: Accountant, delta: str | None) -> int:
+    """Return the delta an asker wrote in units of 10**-18, 0 for none.
+
+    Refuses  a delta under pure epsilon, one that is not above 0, and one with more than eighteen decimals.
+    """
+    if delta is None:
+        return 0
+    if accountant is Accountant.PURE_EPS:
+        problem = "does not exist under pure epsilon; leave it out"
+        raise Refused("request_invalid", Stage.DOOR, pointer="/delta", problem=problem)
+    return _positive("delta", delta, DELTA_UNIT)
+
+
+def _positive(field: str, text: str, units: int) -> int:
     shown = text[:40]
     if _DECIMAL.fullmatch(text) is None:
         raise Refused("loss_not_positive", Stage.DOOR, field=field, value=shown)
-    value = Decimal(text) * NANO
+    value = Decimal(text) * units
     if value != value.to_integral_value():
-        problem = f"has more than {_NANO_DIGITS} decimals; round it"
+        problem = f"has more than {_DIGITS[units]} decimals; round it"
         raise Refused("request_invalid", Stage.DOOR, pointer=f"/{field}", problem=problem)
     if value <= 0:
         raise Refused("loss_not_positive", Stage.DOOR, field=field, value=shown)
-    return PrivacyLoss(accountant, int(value), 0)
+    return int(value)
 
 
 def decimal_text(value: int, units: int) -> str:

@@ -16,7 +16,7 @@ class Ask:
 
     `operator` is the party that asks: the ledger knows parties, so that a second credential is no second allowance.
     The values of `parameters` are as secret as the text: neither is written anywhere, only the digest of both is kept.
-    `epsilon` and `rho` are as written; which of them must be there depends on the dataset's accountant, and
+    `epsilon`, `rho` and `delta` are as written; which of them must be there depends on the dataset's accountant, and
     neither is with `wanted`.
     """
 
@@ -27,6 +27,7 @@ class Ask:
     purpose: str
     epsilon: str | None
     rho: str | None
+    delta: str | None
     parameters: Parameters
     wanted: Wanted | None
 
@@ -42,6 +43,7 @@ class Ask:
             "purpose": self.purpose,
             "epsilon": self.epsilon,
             "rho": self.rho,
+            "delta": self.delta,
             "parameters": written_parameters(self.parameters),
             "accuracy": None if self.wanted is None else self.wanted.written,
         }

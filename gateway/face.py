@@ -15,8 +15,11 @@ from policies.access.model import AccessPolicy
 from policies.dataset import Dataset
 from policies.pricing import PricePlan
 from policies.terms import PrivacyLoss
-from sandbox.boundary import Moment, Plan
+from sandbox.boundary import Moment, Plan, Selection
 from sandbox.client import Planned
+from sandbox.privacy.partition_selection import units_for
+
+HIDDEN_CHANCES = (0.99, 0.5, 0.05, 0.001)
 
 
 def columns_face(planned: Planned) -> list[dict[str, Any]]:
@@ -68,7 +71,29 @@ def privacy_face(plan: Plan, epochs: tuple[str, ...], spent: PrivacyLoss | None)
         "bounds": {
             "groups_per_unit_max": plan.measurement.groups_per_unit_max,
             "moments": [_moment_fields(moment) for moment in plan.measurement.moments],
+            "selection": selection_fields(plan.measurement.selection),
         },
+    }
+
+
+def selection_fields(selection: Selection | None) -> dict[str, Any] | None:
+    """Write how groups without declared values are chosen, and how many people keep a group from being hidden.
+
+    `hidden`: a group of so many units is left out with at most that probability. Known before anything is spent.
+    """
+    if selection is None:
+        return None
+    least, reached = selection.units_least, selection.threshold
+    return {
+        "units_least": least,
+        "threshold": reached,
+        "groups_max": selection.keys_max,
+        "scale": float.fromhex(selection.scale),
+        "loss": loss_fields(selection.loss),
+        "hidden": [
+            {"units": units_for(selection.scale, least, reached, chance), "probability": chance}
+            for chance in HIDDEN_CHANCES
+        ],
     }
 
 

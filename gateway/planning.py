@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway import face as faces
-from gateway.amounts import LOSS_FIELD, read_loss
+from gateway.amounts import LOSS_FIELD, read_delta, read_loss
 from gateway.ask import Ask
 from gateway.find_loss import find_loss
 from gateway.register import Served
@@ -31,7 +31,7 @@ def question_of(ask: Ask, served: Served, policy: AccessPolicy, asker: Asker) ->
     """Return the question at the most that one query may spend, which nobody has agreed to yet."""
     family = served.catalogue.dataset.family
     most = min(family.loss_per_query_max, policy.budget.per_query_max)
-    loss = PrivacyLoss(family.accountant, most, 0)
+    loss = PrivacyLoss(family.accountant, most, read_delta(family.accountant, ask.delta))
     return Question(ask.sql, policy, served.catalogue, asker, loss, ask.parameters)
 
 
@@ -42,7 +42,7 @@ def plan_question(ask: Ask, question: Question) -> tuple[Planned, AccuracyFace]:
     """
     accountant = question.loss.accountant
     if ask.wanted is None:
-        loss = read_loss(accountant, ask.epsilon, ask.rho)
+        loss = read_loss(accountant, ask.epsilon, ask.rho, ask.delta)
         return client.plan(replace(question, loss=loss)), None
     if ask.epsilon is not None or ask.rho is not None:
         raise Refused("accuracy_and_loss", Stage.DOOR, field=LOSS_FIELD[accountant])

@@ -187,4 +187,9 @@ def shape_of(key: bytes, measurement: Measurement) -> str:
         replace(moment, loss=PrivacyLoss(moment.loss.accountant, 1, 0), scale=(1.0).hex())
         for moment in measurement.moments
     )
-    return shape_tag(key, bytes.fromhex(wire.digest(replace(measurement, moments=neutral))))
+    chosen = measurement.selection
+    if chosen is not None:
+        nothing = PrivacyLoss(chosen.loss.accountant, 1, 0)
+        chosen = replace(chosen, threshold=0, loss=nothing, scale=(1.0).hex())
+    shape = replace(measurement, moments=neutral, selection=chosen)
+    return shape_tag(key, bytes.fromhex(wire.digest(shape)))

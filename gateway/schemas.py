@@ -54,6 +54,10 @@ class QueryBody(Strict):
     purpose: Name = Field(description="a purpose that the policy grants")
     epsilon: LossText | None = Field(default=None, description='privacy loss to spend, e.g. "0.5"')
     rho: LossText | None = Field(default=None, description="privacy loss under zCDP")
+    delta: LossText | None = Field(
+        default=None,
+        description="under zCDP, what groups without a declared domain may cost besides rho",
+    )
     parameters: Any = Field(
         default=None,
         description="values of `?` and `$1` as a list, of `$name` as an object; numbers are read exactly",

@@ -96,6 +96,7 @@ class Check:
     """What is known before a question is asked; the whole verdict is in `body`.
 
     `half_widths` are the ± of each column at 95 %, None where there is no noise or where it depends on the answer.
+    `hidden` says how likely a group of so many people is left out; empty where groups are declared.
     """
 
     allowed: bool
@@ -107,6 +108,7 @@ class Check:
     about_more_like_this: int | None
     limited_by: str | None
     half_widths: tuple[tuple[str, float | None], ...]
+    hidden: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
     body: Mapping[str, Any]
 
@@ -140,6 +142,7 @@ def read_answer(body: Mapping[str, Any]) -> Answer:
 
 def read_check(body: Mapping[str, Any]) -> Check:
     """Read a body of POST /v1/queries:check."""
+    selection = body["privacy"]["bounds"].get("selection")
     return Check(
         allowed=body["allowed"],
         stored=body["stored"],
@@ -153,6 +156,7 @@ def read_check(body: Mapping[str, Any]) -> Check:
             (column["name"], column["noise"]["half_width_95"] if column["noise"] else None)
             for column in body["columns"]
         ),
+        hidden=tuple(selection["hidden"]) if selection else (),
         warnings=tuple(body["warnings"]),
         body=body,
     )

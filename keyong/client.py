@@ -52,17 +52,19 @@ class Client:
         purpose: str,
         epsilon: Loss | None = None,
         rho: Loss | None = None,
+        delta: Loss | None = None,
         accuracy: str | Mapping[str, str] | None = None,
         expected: Mapping[str, int | Decimal] | None = None,
         parameters: Parameters | None = None,
     ) -> Check:
         """Ask what a question would cost and how exact its answer would be. Spends nothing, touches no data.
 
+        `delta` is what groups without a declared domain may cost besides `rho`.
         `parameters` are the values of `?` or `$1` as a list, of `$name` as a dictionary. `accuracy`, "±100 at 95%" or one by
         column, stands instead of a loss; then the smallest loss that gives it is found. `expected` are your own guesses of
         the columns' values, for an accuracy in percent.
         """
-        body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
+        body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho, "delta": delta})
         body |= _beside(accuracy, expected, parameters)
         return read_check(self.send("POST", "/v1/queries:check", body))
 
@@ -74,6 +76,7 @@ class Client:
         purpose: str,
         epsilon: Loss | None = None,
         rho: Loss | None = None,
+        delta: Loss | None = None,
         accuracy: str | Mapping[str, str] | None = None,
         expected: Mapping[str, int | Decimal] | None = None,
         parameters: Parameters | None = None,
@@ -83,7 +86,7 @@ class Client:
 
         `key` names this question for ever: give your own to find the answer again after a crash of your program.
         """
-        body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho})
+        body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho, "delta": delta})
         body |= _beside(accuracy, expected, parameters)
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         for attempt in range(_ATTEMPTS):

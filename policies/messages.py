@@ -187,8 +187,13 @@ _BOUNDS = {
     ),
     "key_domain_missing": Message(
         422,
-        "`{what}` has no declared domain, so its values would be revealed by grouping; group by a column with a declared domain, or by CASE with constant results",
-        "`{what}` 没有声明值域，分组会暴露其取值；请按有值域的列分组，或使用结果为常量的 CASE",
+        "`{what}` has no declared domain, so its values would be revealed by grouping; group by a column with a declared domain, or by CASE with constant results; without a domain only a dataset under rho can group by it",
+        "`{what}` 没有声明值域，分组会暴露其取值；请按有值域的列分组，或使用结果为常量的 CASE；没有值域的分组只能用于按 rho 记账的数据集",
+    ),
+    "private_keys_not_granted": Message(
+        422,
+        "`{what}` has no declared domain, and the policy of `{owner}` allows only declared groups; group by a column with a declared domain, by CASE with constant results, or ask for `query.private_keys`",
+        "`{what}` 没有声明值域，而 `{owner}` 的策略只允许声明过的分组；请按有值域的列分组，使用结果为常量的 CASE，或申请 `query.private_keys`",
     ),
     "key_too_fine": Message(
         422,
@@ -207,6 +212,11 @@ _LOSS = {
         422,
         "state the privacy loss to spend: `{field}` is required for this dataset",
         "请写明要消耗的隐私预算：此数据集需要 `{field}`",
+    ),
+    "delta_missing": Message(
+        422,
+        "groups without a declared domain cost a delta besides rho: state it in `delta`, such as 0.000000001; the policy has no `budget.delta_per_query`",
+        "没有声明值域的分组除 rho 外还要消耗 delta：请在 `delta` 中写明，例如 0.000000001；策略未声明 `budget.delta_per_query`",
     ),
     "loss_not_positive": Message(
         422,

@@ -70,6 +70,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "tokens": "词元数",
         "depth": "嵌套深度",
         "nothing": "无",
+        "several grouping sets of groups without a declared domain": "对没有声明值域的分组使用多个分组集",
         "several statements": "多条语句",
         "an unfinished string or comment": "未结束的字符串或注释",
         "a subquery": "子查询",

@@ -102,6 +102,13 @@ class GroupKey:
     with_null: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """One group key without declared values: which of them appear in the answer is decided by `Selection`."""
+
+    expr: Expr
+
+
 class MomentKind(StrEnum):
     """How a unit's rows in one group become one whole number."""
 
@@ -202,20 +209,38 @@ class GroupingSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """How groups that nobody declared are chosen: by a noisy count of their units, each unit in at most C groups.
+
+    A group of fewer than `units_least` units is never shown; another one if its count of units plus noise of `scale`
+    reaches `threshold`. Of the groups chosen, at most `keys_max` are shown. `loss` holds rho for the noise and delta for
+    the chance that a group shows that only one unit brings about.
+    """
+
+    units_least: int
+    threshold: int
+    keys_max: int
+    loss: PrivacyLoss
+    scale: str
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """The part of a plan that fixes the distribution of its noisy cells.
 
     `unit` is the unit column of the relation; each privacy unit counts in at most `groups_per_unit_max` groups, which are
     the combinations of all keys, also where `sets` are coarser. Without `sets` there is one, of all keys and moments.
+    `selection` is there exactly if some key is private; the other keys then only say which of their values count.
     """
 
     scans: tuple[TableScan, ...]
     relation: Relation
     unit: Column
-    keys: tuple[GroupKey, ...]
+    keys: tuple[GroupKey | PrivateKey, ...]
     groups_per_unit_max: int
     moments: tuple[Moment, ...]
     sets: tuple[GroupingSet, ...]
+    selection: Selection | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +312,12 @@ class NoiseUsed:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The answer: noisy cells, row by row, and the noise that was used."""
+    """The answer: noisy cells, row by row, the noise that was used, and how its groups were chosen if nobody declared them."""
 
     columns: tuple[ReleaseColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     noise: tuple[NoiseUsed, ...]
+    selection: Selection | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +378,7 @@ class DiagnosisCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The twin's verdict, and how many groups the plan declares: known without data."""
+    """The twin's verdict, and how many groups the plan declares, or shows at most: known without data."""
 
     code: DiagnosisCode
     keys: int

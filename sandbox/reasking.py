@@ -72,9 +72,12 @@ def _law(plan: Plan, moment: Moment) -> str:
 def _company(plan: Plan, laws: tuple[str, ...]) -> tuple[str, ...]:
     """Name what decides among which groups a unit chooses: those where any moment of the plan is not 0.
 
-    A moment that counts every row is 0 in none of the unit's groups, so beside it the others decide nothing.
+    A moment that counts every row is 0 in none of the unit's groups, so beside it the others decide nothing; where nobody
+    declared the groups, each unit's presence is such a moment.
     """
-    if any(_counts_every_row(moment) for moment in plan.measurement.moments):
+    if plan.measurement.selection is not None or any(
+        _counts_every_row(moment) for moment in plan.measurement.moments
+    ):
         return ("every row",)
     return tuple(sorted(laws))
 
@@ -102,7 +105,9 @@ def choose(plan: Plan, offers: tuple[tuple[Offer, ...], ...]) -> Chosen | None:
         replace(moment, loss=offer.loss, scale=offer.scale)
         for moment, offer in zip(plan.measurement.moments, picked, strict=True)
     )
-    spent = total(tuple(offer.loss for offer in picked))
+    chosen = plan.measurement.selection
+    groups = () if chosen is None else (chosen.loss,)
+    spent = total((*(offer.loss for offer in picked), *groups))
     measurement = replace(plan.measurement, moments=claimed)
     return Chosen(replace(plan, measurement=measurement, loss=spent), tuple(picked))
 

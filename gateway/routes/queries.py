@@ -88,6 +88,7 @@ def ask_of(body: QueryBody, client: Client) -> Ask:
         purpose=body.purpose,
         epsilon=body.epsilon,
         rho=body.rho,
+        delta=body.delta,
         parameters=read_parameters(body.parameters),
         wanted=read_wanted(body.accuracy, body.expected),
     )

@@ -40,6 +40,9 @@ def add(commands: Any) -> None:
             metavar="COLUMN=VALUE",
             help="your own guess of a column's value, for an accuracy in percent; may be repeated",
         )
+        parser.add_argument(
+            "--delta", metavar="LOSS", help="besides --rho, for groups without a declared domain"
+        )
         _add_parameters(parser)
         parser.add_argument("--json", action="store_true", help="print the node's JSON")
         add_flags(parser)
@@ -81,6 +84,7 @@ def run_check(arguments: argparse.Namespace) -> Exit:
             purpose=arguments.purpose,
             epsilon=arguments.epsilon,
             rho=arguments.rho,
+            delta=arguments.delta,
             accuracy=wanted.accuracy(arguments.accuracy),
             expected=wanted.expected(arguments.expect),
             parameters=_parameters(arguments),
@@ -98,6 +102,7 @@ def run_query(arguments: argparse.Namespace) -> Exit:
             purpose=arguments.purpose,
             epsilon=arguments.epsilon,
             rho=arguments.rho,
+            delta=arguments.delta,
             accuracy=wanted.accuracy(arguments.accuracy),
             expected=wanted.expected(arguments.expect),
             parameters=_parameters(arguments),
@@ -135,6 +140,10 @@ def shown_check(check: Check) -> str:
         for at in noise["half_width_95_at_rows"] if noise else ():
             half = at["half_width"]
             lines.append(f"±95 %    {column['name']}: ±{number(half)} over {at['rows']} rows")
+    lines += [
+        f"hidden   a group of {at['units']} with probability {at['probability']}"
+        for at in check.hidden
+    ]
     lines += ["", _accounts(check)]
     if check.about_more_like_this is not None:
         lines.append(

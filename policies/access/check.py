@@ -87,6 +87,11 @@ def _budget(policy: AccessPolicy) -> Iterator[Problem]:
         yield _invalid(("budget", "delta_total"), problem)
     if budget.accountant is Accountant.APPROX_ZCDP and not budget.delta_total:
         yield _missing(("budget", "delta_total"), "approx_zcdp needs a delta")
+    if budget.delta_per_query > budget.delta_total:
+        problem = "is above `delta_total`, so it could never be spent"
+        yield _invalid(("budget", "delta_per_query"), problem)
+    if policy.query.private_keys and budget.accountant is Accountant.PURE_EPS:
+        yield _invalid(("query", "private_keys"), "needs a delta, which pure_eps does not have")
     at = ("budget", "allowances")
     codes = {purpose.code for purpose in policy.purposes}
     for index, allowance in enumerate(budget.allowances):

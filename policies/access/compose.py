@@ -29,9 +29,11 @@ class JointPolicy:
     per_query_max: int
     lifetime_per_epoch: int
     delta_total: int
+    delta_per_query: int
     max_groups: int
     max_literals: int
     failures_max: int
+    private_keys: bool
     max_rows: int | None
     formats: frozenset[ResultFormat] | None
     obligations: tuple[str, ...]
@@ -66,9 +68,13 @@ def compose(policies: tuple[AccessPolicy, ...]) -> JointPolicy:
         per_query_max=min(p.budget.per_query_max for p in members),
         lifetime_per_epoch=min(p.budget.lifetime_per_epoch for p in members),
         delta_total=min(p.budget.delta_total for p in members),
+        delta_per_query=min(
+            (p.budget.delta_per_query for p in members if p.budget.delta_per_query), default=0
+        ),
         max_groups=min(p.query.max_groups for p in members),
         max_literals=min(p.query.max_literals for p in members),
         failures_max=min(p.query.failures_max for p in members),
+        private_keys=all(p.query.private_keys for p in members),
         max_rows=min(rows) if rows else None,
         formats=frozenset.intersection(*formats) if formats else None,
         obligations=tuple(sorted({word for p in members for word in p.obligations})),

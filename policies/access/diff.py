@@ -127,6 +127,8 @@ def _limits(policy: AccessPolicy) -> Iterator[tuple[str, Limit | str]]:
     yield "query.max_groups", _count(query.max_groups)
     yield "query.max_literals", _count(query.max_literals)
     yield "query.failures_max", _count(query.failures_max)
+    if query.private_keys:
+        yield "query.private_keys", GRANTED
     for name in query.aggregates:
         yield f"query.aggregates.{name.value}", GRANTED
     yield "output.max_rows", _count(output.max_rows)
@@ -140,6 +142,9 @@ def _budget(policy: AccessPolicy) -> Iterator[tuple[str, Limit | str]]:
     yield "budget.per_query_max", _loss(budget.per_query_max, NANO)
     yield "budget.lifetime_per_epoch", _loss(budget.lifetime_per_epoch, NANO)
     yield "budget.delta_total", _loss(budget.delta_total, DELTA_UNIT)
+    # without a limit of its own, one query may spend the whole
+    most = budget.delta_per_query or budget.delta_total
+    yield "budget.delta_per_query", _loss(most, DELTA_UNIT)
     paces = {(allowance.purpose, allowance.window): allowance for allowance in budget.allowances}
     for purpose in policy.purposes:
         # A second window paces a purpose further, so losing one allows more.

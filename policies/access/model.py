@@ -194,12 +194,16 @@ class TableGrant:
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """Limits on a query; after `failures_max` failed runs in an epoch the holder reviews."""
+    """Limits on a query; after `failures_max` failed runs in an epoch the holder reviews.
+
+    `private_keys` allows groups whose values nobody declared, if enough people are in them (approx_zcdp only).
+    """
 
     aggregates: tuple[AggregateName, ...]
     max_groups: int
     max_literals: int
     failures_max: int
+    private_keys: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,9 @@ class Allowance:
 class Budget:
     """What may be spent.
 
-    Units  losses in nano (epsilon or rho, as `accountant` says), `delta_total` in 10**-18.
+    Units  losses in nano (epsilon or rho, as `accountant` says), deltas in 10**-18. `delta_per_query` is the most that
+           one query with private keys may spend, and what it spends if it names no delta; 0 if none is declared: then
+           the query must name one, and `delta_total` is its only limit.
     """
 
     unit: str
@@ -231,6 +237,7 @@ class Budget:
     per_query_max: int
     lifetime_per_epoch: int
     delta_total: int
+    delta_per_query: int
     allowances: tuple[Allowance, ...]
 
 

@@ -84,7 +84,7 @@ FIELDS: Fields = {
     "tables.*.columns.*": ("use", "domain", "bounds", "bin"),
     "tables.*.columns.*.domain": ("range", "ref"),
     "tables.*.joins[]": ("to", "using", "kind"),
-    "query": ("aggregates", "max_groups", "max_literals", "failures_max"),
+    "query": ("aggregates", "max_groups", "max_literals", "failures_max", "private_keys"),
     "output": ("mode", "max_rows", "formats"),
     "budget": (
         "unit",
@@ -92,6 +92,7 @@ FIELDS: Fields = {
         "per_query_max",
         "lifetime_per_epoch",
         "delta_total",
+        "delta_per_query",
         "allowances",
     ),
     "budget.allowances[]": ("purpose", "window", "epsilon", "rho"),
@@ -268,6 +269,7 @@ def _query(reader: Reader) -> QueryLimits:
         max_groups=reader.whole("max_groups", 1, GROUPS_MAX),
         max_literals=reader.whole("max_literals", 0, 10_000),
         failures_max=reader.whole("failures_max", 1, 100),
+        private_keys=reader.truth("private_keys") if reader.has("private_keys") else False,
     )
     reader.close()
     return limits
@@ -292,11 +294,16 @@ def _budget(reader: Reader) -> Budget:
         accountant=accountant,
         per_query_max=reader.units("per_query_max", NANO),
         lifetime_per_epoch=reader.units("lifetime_per_epoch", NANO),
-        delta_total=reader.units("delta_total", DELTA_UNIT) if reader.has("delta_total") else 0,
+        delta_total=_delta(reader, "delta_total"),
+        delta_per_query=_delta(reader, "delta_per_query"),
         allowances=reader.items("allowances", _allowance(accountant)),
     )
     reader.close()
     return budget
+
+
+def _delta(reader: Reader, name: str) -> int:
+    return reader.units(name, DELTA_UNIT) if reader.has(name) else 0
 
 
 def _loss(reader: Reader, accountant: Accountant) -> int:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from policies.terms import NANO, Accountant, PrivacyLoss
+from policies.terms import DELTA_UNIT, NANO, Accountant, PrivacyLoss
 
 
 def amount(loss: PrivacyLoss) -> str:
@@ -10,3 +10,8 @@ def amount(loss: PrivacyLoss) -> str:
     name = "epsilon" if loss.accountant is Accountant.PURE_EPS else "rho"
     value = Decimal(loss.primary) / NANO
     return f"{name} {value.normalize():f}"
+
+
+def delta_amount(delta: int) -> str:
+    """Return `delta 0.000000001`, exactly."""
+    return f"delta {(Decimal(delta) / DELTA_UNIT).normalize():f}"

@@ -18,6 +18,7 @@ from sandbox.boundary import (
     STEPS_MAX,
     GroupKey,
     NoisyAggregate,
+    PrivateKey,
     ScanColumn,
     StepBase,
     TableScan,
@@ -27,8 +28,8 @@ from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
 from sandbox.compiler.intervals import interval
-from sandbox.compiler.keys import declare_key, groups_at_most
 from sandbox.compiler.lineage import origin
+from sandbox.compiler.private_keys import group_keys, groups_per_unit
 from sandbox.compiler.resolve import ResolvedQuery
 from sandbox.compiler.settle import scanned
 from sandbox.compiler.sharing import Asked, share
@@ -55,7 +56,7 @@ class BoundedQuery:
     scans: tuple[TableScan, ...]
     relation: Relation
     unit: Column
-    keys: tuple[GroupKey, ...]
+    keys: tuple[GroupKey | PrivateKey, ...]
     groups_per_unit_max: int
     moments: tuple[BoundedMoment, ...]
     aggregates: tuple[NoisyAggregate, ...]
@@ -69,9 +70,9 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
     """
     query = permitted.query
     facts = DeclaredFacts(permitted.policy, permitted.catalogue, query)
-    keys = tuple(declare_key(key, facts) for key in query.keys)
     contribution = facts.contributions.of(query.relation)
-    groups = min(contribution.groups_per_unit_max, groups_at_most(keys))
+    keys = group_keys(permitted, facts)
+    groups = groups_per_unit(keys, contribution)
     specs, aggregates = share(tuple(Asked(a, _argument(a, query, facts)) for a in query.aggregates))
     return BoundedQuery(
         permitted=permitted,

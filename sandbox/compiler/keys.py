@@ -25,12 +25,11 @@ from sandbox.privacy.domain_size import domain_size
 SOURCES_MAX = 200_000  # combinations of declared values that one key is computed from; a century of days is 36 525
 
 
-def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
-    """Return the key with its declared values.
+def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey | None:
+    """Return the key with its declared values, or None if its values would have to be read from rows.
 
     Tried in this order: constant results (boolean, CASE), the image of declared column domains, and a whole-number
-    expression with a bounded interval. Refuses: a key whose values would have to be read from rows, and one finer than the
-    declared bins.
+    expression with a bounded interval. Refuses: a key finer than the declared bins.
     """
     expr = key.expr
     for spelt in facts.spelt_out(expr):
@@ -48,7 +47,7 @@ def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey:
     series = _whole_series(expr, facts)
     if series is not None:
         return GroupKey(expr, series, (), False)
-    raise Refused("key_domain_missing", Stage.BOUND, at=key.at, what=key.words)
+    return None
 
 
 def _sources(expr: Expr, facts: DeclaredFacts) -> list[tuple[DomainSource, bool]] | None:

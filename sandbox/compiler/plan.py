@@ -12,6 +12,7 @@ from sandbox.boundary import (
 )
 from sandbox.compiler.amounts import amount
 from sandbox.compiler.bound import BoundedMoment, BoundedQuery
+from sandbox.compiler.choosing import loss_with_delta, selection_and_rest
 from sandbox.compiler.set_moments import share_out
 from sandbox.privacy.measurements import NotProved, calibrate, prove
 
@@ -22,7 +23,9 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
     Refuses: a loss under another accountant or above the cap of policy or family, and a loss too small to split.
     """
     _check_caps(bounded, loss)
-    shared = share_out(bounded, loss)
+    loss = loss_with_delta(bounded, loss)
+    chosen, rest = selection_and_rest(bounded, loss)
+    shared = share_out(bounded, rest)
     query = bounded.permitted.query
     catalogue = bounded.permitted.catalogue
     return Plan(
@@ -38,6 +41,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
             groups_per_unit_max=bounded.groups_per_unit_max,
             moments=tuple(_moment(share.moment, share.loss) for share in shared.shares),
             sets=shared.sets,
+            selection=chosen,
         ),
         aggregates=bounded.aggregates,
         post=PostProcess(

@@ -13,6 +13,7 @@ from policies.terms import Accountant, PrivacyLoss
 from sandbox.boundary import GroupingSet, GroupKey, MomentKind
 from sandbox.compiler.amounts import amount
 from sandbox.compiler.bound import BoundedMoment, BoundedQuery
+from sandbox.compiler.private_keys import declared
 from sandbox.privacy.composition import split
 from sandbox.privacy.consistency import Keys
 from sandbox.privacy.contribution import set_sensitivity
@@ -90,7 +91,7 @@ def _check_kinds(bounded: BoundedQuery) -> None:
 def _over(moment: BoundedMoment, keys: Keys, bounded: BoundedQuery) -> BoundedMoment:
     if len(keys) == len(bounded.keys):
         return moment
-    reach = reach_of(bounded.keys, bounded.groups_per_unit_max, keys)
+    reach = reach_of(declared(bounded.keys), bounded.groups_per_unit_max, keys)
     moved = set_sensitivity(moment.spec.kind, moment.partial_lower, moment.partial_upper, reach)
     return BoundedMoment(moment.spec, moment.partial_lower, moment.partial_upper, moved)
 
@@ -102,7 +103,7 @@ def _measured_in(
     if moment.spec.kind is not MomentKind.SUM or len(sets) == 1:
         return sets
     chosen = [each for each in sets if not any(set(each) < set(other) for other in sets)]
-    asked = _Asked(bounded.keys, bounded.groups_per_unit_max, sets, accountant)
+    asked = _Asked(declared(bounded.keys), bounded.groups_per_unit_max, sets, accountant)
     best = asked.cost(chosen)
     while len(chosen) < len(sets):
         tried = [(asked.cost([*chosen, each]), each) for each in sets if each not in chosen]

@@ -7,7 +7,7 @@ its claims meet the snapshot's own facts and the same mathematics, before any ro
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from policies.terms import Accountant
+from policies.terms import Accountant, PrivacyLoss
 from sandbox.algebra import Expr, columns_of
 from sandbox.boundary import (
     PLAN_FORMAT,
@@ -29,6 +29,7 @@ from sandbox.privacy.domain_size import Values
 from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.accept_aggregate import NotAccepted, check_aggregate
 from sandbox.worker.accept_post import check_post
+from sandbox.worker.accept_selection import check_selection
 from sandbox.worker.accept_sets import check_sets, sensitivities
 from sandbox.worker.steps import fits
 from sandbox.worker.unit_flow import check_unit_flow
@@ -89,12 +90,18 @@ def check_claims(plan: Plan) -> None:
         raise NotAccepted("the plan and its loss name two accountants")
     check_sets(plan.measurement, plan.post)
     _check_measurement(plan.measurement, plan.accountant)
-    spent = composition.total(tuple(moment.loss for moment in plan.measurement.moments))
+    spent = composition.total(losses_of(plan.measurement))
     if spent.primary > plan.loss.primary or spent.delta > plan.loss.delta:
         raise NotAccepted("the moments cost more than the plan says")
     for aggregate in plan.aggregates:
         check_aggregate(aggregate, finest_moments(plan.measurement))
     check_post(plan)
+
+
+def losses_of(measurement: Measurement) -> tuple[PrivacyLoss, ...]:
+    """Return what each draw of a measurement costs: one for each moment, and one for the choice of its groups."""
+    chosen = () if measurement.selection is None else (measurement.selection.loss,)
+    return (*(moment.loss for moment in measurement.moments), *chosen)
 
 
 def _check_losses(plan: Plan, facts: SnapshotFacts) -> None:
@@ -125,7 +132,9 @@ def _check_measurement(measurement: Measurement, accountant: Accountant) -> None
         raise NotAccepted("a plan reads no column of our own")
     check_unit_flow(measurement)
     for key in measurement.keys:
-        _check_key(key)
+        if isinstance(key, GroupKey):
+            _check_key(key)
+    check_selection(measurement, accountant)
     if not measurement.moments:
         raise NotAccepted("a plan measures something")
     for moment, moved in zip(measurement.moments, sensitivities(measurement), strict=True):

@@ -10,6 +10,7 @@ from sandbox.boundary import (
     SET_KEYS_MAX,
     SETS_MAX,
     GroupingSet,
+    GroupKey,
     Measurement,
     Moment,
     MomentKind,
@@ -30,6 +31,8 @@ def check_sets(measurement: Measurement, post: PostProcess) -> None:
         raise WrongSets("an answer shows sets of the plan, and few of them")
     if not sets:
         return
+    if len(_declared(measurement)) != len(measurement.keys):
+        raise WrongSets("groups that nobody declared are of one set")
     if not 2 <= len(sets) <= SETS_MAX or len(measurement.keys) > SET_KEYS_MAX:
         raise WrongSets("there are several sets, and few of them; one alone has no name")
     if len({each.keys for each in sets}) != len(sets):
@@ -48,7 +51,7 @@ def sensitivities(measurement: Measurement) -> tuple[Sensitivity, ...]:
         return tuple(_over_all_keys(measurement, moment) for moment in measurement.moments)
     found: dict[int, Sensitivity] = {}
     for each in measurement.sets:
-        reach = reach_of(measurement.keys, measurement.groups_per_unit_max, each.keys)
+        reach = reach_of(_declared(measurement), measurement.groups_per_unit_max, each.keys)
         for place in each.moments:
             if place is not None:
                 moment = measurement.moments[place]
@@ -56,6 +59,10 @@ def sensitivities(measurement: Measurement) -> tuple[Sensitivity, ...]:
                     moment.kind, moment.partial_lower, moment.partial_upper, reach
                 )
     return tuple(found[place] for place in range(len(measurement.moments)))
+
+
+def _declared(measurement: Measurement) -> tuple[GroupKey, ...]:
+    return tuple(key for key in measurement.keys if isinstance(key, GroupKey))
 
 
 def _over_all_keys(measurement: Measurement, moment: Moment) -> Sensitivity:

@@ -2,13 +2,15 @@
 
 Statement   For every plan that `accept` accepted, the noisy vectors together cost at most the plan's loss.
 Reason      docs/proofs/noise.md: each moment is one draw of one vector measurement whose privacy map is checked again
-            here, and losses add.
+            here, and losses add. Groups that nobody declared are chosen first, at a loss of their own.
 """
 
+from policies.terms import Scalar
 from sandbox.boundary import Measurement, Pick
 from sandbox.boundary import NoisyAggregates as NoisyAggregates
 from sandbox.privacy import measurements
 from sandbox.worker.execute import ExactAggregates
+from sandbox.worker.select_keys import select_keys
 
 
 def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregates:
@@ -24,13 +26,31 @@ def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregat
             claim.scale,
             claim.loss,
         )
+    keys, totals = _chosen(measurement, exact)
     return NoisyAggregates(
-        exact.keys,
+        keys,
         tuple(
-            measurements.draw(claim.loss.accountant, claim.scale, totals)
-            for claim, totals in zip(claims, exact.moments, strict=True)
+            measurements.draw(claim.loss.accountant, claim.scale, vector)
+            for claim, vector in zip(claims, totals, strict=True)
         ),
         exact.sizes,
+    )
+
+
+def _chosen(
+    measurement: Measurement, exact: ExactAggregates
+) -> tuple[tuple[tuple[Scalar, ...], ...], tuple[tuple[int, ...], ...]]:
+    """Return keys and totals of the groups that are shown: all declared ones, or those that are chosen."""
+    if (measurement.selection is None) is not (exact.present is None):
+        raise measurements.NotProved("groups that rows decide are not released as they are")
+    if measurement.selection is None or exact.present is None:
+        return exact.keys, exact.moments
+    if len(exact.keys) != len(exact.present.units):
+        raise measurements.NotProved("each group has its number of units")
+    places = select_keys(measurement.selection, measurement.groups_per_unit_max, exact.present)
+    return (
+        tuple(exact.keys[place] for place in places),
+        tuple(tuple(vector[place] for place in places) for vector in exact.moments),
     )
 
 

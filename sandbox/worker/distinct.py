@@ -54,6 +54,26 @@ def distinct_totals(
     return found
 
 
+def present_distinct(
+    measurement: Measurement,
+    kept: str,
+    groups: tuple[int, ...],
+    connection: duckdb.DuckDBPyConnection,
+) -> dict[int, tuple[int, ...]]:
+    """Return the count of distinct values of each such moment over present groups, in the order of their numbers."""
+    found: dict[int, tuple[int, ...]] = {}
+    for index, moment in enumerate(measurement.moments):
+        if moment.kind is MomentKind.DISTINCT:
+            _keep_values(index, moment, kept, connection)
+            counts = dict(
+                connection.execute(
+                    f"SELECT g, least(count(DISTINCT x), {TOTAL_MAX}) FROM _ky_kept{index} GROUP BY g"  # noqa: S608
+                ).fetchall()
+            )
+            found[index] = tuple(int(counts.get(group, 0)) for group in groups)
+    return found
+
+
 def _keep_values(
     index: int, moment: Moment, kept: str, connection: duckdb.DuckDBPyConnection
 ) -> None:

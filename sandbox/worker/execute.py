@@ -13,11 +13,20 @@ from itertools import product
 import duckdb
 
 from policies.terms import Scalar
-from sandbox.boundary import KEYS_MAX, TOTAL_MAX, Measurement, Moment, MomentKind
+from sandbox.boundary import KEYS_MAX, TOTAL_MAX, GroupKey, Measurement, Moment, MomentKind
 from sandbox.privacy.grouping import finest_moments
-from sandbox.worker.distinct import canonical_value, distinct_totals, own_values
+from sandbox.worker.distinct import canonical_value, distinct_totals, own_values, present_distinct
 from sandbox.worker.family_key import hmac_pads
-from sandbox.worker.keys import KeyDomain, declared_keys, groups_of, settled
+from sandbox.worker.keys import KeyDomain, declared_keys, groups_of
+from sandbox.worker.present_keys import (
+    PLACES,
+    Present,
+    key_text,
+    load_present_keys,
+    placed_among_present,
+    present_totals,
+    with_presence,
+)
 from sandbox.worker.render import render_relation, row_reference, row_rendering
 from sandbox.worker.scalars import Rendering
 from sandbox.worker.set_totals import rows_of_sets, set_totals
@@ -33,31 +42,36 @@ class ExactAggregates:
 
     With grouping sets the keys go set after set, and a moment's vector is as long as its set; `sizes` says how many values
     each key has.
+    `present` is there exactly if nobody declared the groups: then even which groups there are is a secret.
     """
 
     keys: tuple[tuple[Scalar, ...], ...]
     moments: tuple[tuple[int, ...], ...]
     sizes: tuple[int, ...] = ()
+    present: Present | None = None
 
 
 def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> ExactAggregates:
-    """Return the exact totals of each moment over all declared keys, zeros included.
+    """Return the exact totals of each moment over all declared keys, zeros included; without such over present groups.
 
     The connection has the snapshot's tables as its current schema and may make temporary tables.
     Refuses (TooManyKeys, NotRenderable) by the plan alone; a DuckDB error is a bug and becomes a failure without text.
     """
-    domains = declared_keys(measurement.keys, connection)
+    if measurement.selection is not None:
+        return _over_present(measurement, connection)
+    domains = declared_keys(
+        tuple(k for k in measurement.keys if isinstance(k, GroupKey)), connection
+    )
     keys = tuple(groups_of(domains))
     sizes = tuple(len(domain.values) for domain in domains)
     if not keys:
         return ExactAggregates((), tuple(() for _ in measurement.moments), sizes)
     _load_keys(domains, connection)
     finest = replace(measurement, moments=finest_moments(measurement))
-    _make_partials(finest, domains, connection)
+    _make_partials(finest, _placed(domains), connection)
     kept = "_ky_partials"
     if len(keys) > measurement.groups_per_unit_max:
-        _choose_groups(measurement, connection)
-        kept += " LEFT JOIN _ky_chosen USING (u) WHERE chosen IS NULL OR list_contains(chosen, g)"
+        kept = _kept(measurement, connection)
     if measurement.sets:
         keys = rows_of_sets(measurement, domains)
         totals = set_totals(measurement, kept, sizes, connection)
@@ -66,6 +80,26 @@ def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> 
     distinct = distinct_totals(measurement, kept, sizes, connection)
     moments = tuple(distinct.get(place, vector) for place, vector in enumerate(totals))
     return ExactAggregates(keys, moments, sizes)
+
+
+def _over_present(
+    measurement: Measurement, connection: duckdb.DuckDBPyConnection
+) -> ExactAggregates:
+    """Return the totals over the groups that the rows hold. Each unit's presence counts as a moment of its own."""
+    counted = with_presence(measurement)
+    load_present_keys(counted, connection)
+    _make_partials(counted, placed_among_present(len(counted.keys)), connection)
+    kept = _kept(counted, connection)
+    found = present_totals(counted, _sums(counted), kept, connection)
+    distinct = present_distinct(measurement, kept, found.numbers, connection)
+    moments = tuple(distinct.get(place, vector) for place, vector in enumerate(found.totals))
+    return ExactAggregates(found.keys, moments, (), found.present)
+
+
+def _kept(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the partials of the groups that each unit keeps."""
+    _choose_groups(measurement, connection)
+    return "_ky_partials LEFT JOIN _ky_chosen USING (u) WHERE chosen IS NULL OR list_contains(chosen, g)"
 
 
 def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection) -> None:
@@ -84,13 +118,13 @@ def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnec
 
 
 def _make_partials(
-    measurement: Measurement, domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection
+    measurement: Measurement, placed: tuple[str, str], connection: duckdb.DuckDBPyConnection
 ) -> None:
     """Make the table of clipped partials. rows: (unit, key…, value…) → (unit, group, steps…) → (unit, group, partial…)."""
     rendering = row_rendering(measurement.scans, {})
     columns = [f"{row_reference(measurement.unit)} AS u"]
     for index, key in enumerate(measurement.keys):
-        columns.append(f"{settled(rendering.render(key.expr), key.expr.type)} AS k{index}")
+        columns.append(f"{key_text(key, rendering.render(key.expr))} AS k{index}")
     for index, moment in enumerate(measurement.moments):
         columns.append(f"{rendering.render(moment.value)} AS v{index}")
     rows = render_relation(measurement.relation, measurement.scans, rendering)
@@ -105,12 +139,12 @@ def _make_partials(
         for index, moment in enumerate(measurement.moments)
         if moment.kind is MomentKind.DISTINCT
     ]
-    placed, group = _placed(domains)
+    joins, group = placed
     nonzero = " OR ".join(f"p{index} <> 0" for index in range(len(measurement.moments)))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE _ky_partials AS"  # noqa: S608
         f" WITH _ky_rows AS (SELECT {', '.join(columns)} FROM {rows}),"
-        f" _ky_placed AS (SELECT u, {group} AS g, {', '.join(steps)} FROM _ky_rows{placed}),"
+        f" _ky_placed AS (SELECT u, {group} AS g, {', '.join(steps)} FROM _ky_rows{joins}),"
         f" _ky_sums AS (SELECT u, g, {', '.join(partials)} FROM _ky_placed GROUP BY u, g)"
         f" SELECT * FROM _ky_sums WHERE {nonzero}",
         rendering.parameters,
@@ -147,14 +181,15 @@ def _choose_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnecti
 
     The dense unit code takes no part: removing one person renumbers everyone after it, and every choice would change.
     """
+    places = PLACES if measurement.selection else KEYS_MAX + 1
     inner, outer = hmac_pads(connection, _KEPT_GROUPS)
     tag = "sha256($outer || unhex(sha256($inner || unit_key || canon)))"
     # The first 64 bits of the tag, then the group's number in canonical order: one number, so that no two are equal.
-    place = f"(CAST('0x' || left({tag}, 16) AS UBIGINT)::HUGEINT * {KEYS_MAX + 1} + g)"
+    place = f"(CAST('0x' || left({tag}, 16) AS UBIGINT)::HUGEINT * {places} + g)"
     most = measurement.groups_per_unit_max
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE _ky_chosen AS"  # noqa: S608
-        f" SELECT u, list_transform(min({place}, {most}), lambda p: p % {KEYS_MAX + 1}) AS chosen"
+        f" SELECT u, list_transform(min({place}, {most}), lambda p: p % {places}) AS chosen"
         " FROM _ky_partials JOIN _ky_groups USING (g) JOIN _ky_units ON code = u"
         f" WHERE u IN (SELECT u FROM _ky_partials GROUP BY u HAVING count(*) > {most})"
         " GROUP BY u",
@@ -166,13 +201,17 @@ def _totals(
     measurement: Measurement, kept: str, groups: int, connection: duckdb.DuckDBPyConnection
 ) -> tuple[tuple[int, ...], ...]:
     """Return the totals, clamped so that the noise has room; a group without units is 0."""
-    sums = ", ".join(
-        f"least(greatest(sum(p{index}), -{TOTAL_MAX}), {TOTAL_MAX})"
-        for index in range(len(measurement.moments))
-    )
+    sums = ", ".join(_sums(measurement))
     found = connection.execute(f"SELECT g, {sums} FROM {kept} GROUP BY g").fetchall()  # noqa: S608
     vectors = [[0] * groups for _ in measurement.moments]
     for group, *totals in found:
         for vector, total in zip(vectors, totals, strict=True):
             vector[group] = int(total)
     return tuple(tuple(vector) for vector in vectors)
+
+
+def _sums(measurement: Measurement) -> tuple[str, ...]:
+    return tuple(
+        f"least(greatest(sum(p{index}), -{TOTAL_MAX}), {TOTAL_MAX})"
+        for index in range(len(measurement.moments))
+    )

@@ -126,7 +126,8 @@ def _cells(plan: Plan) -> Facts:
         ref = AggregateRef(index, aggregate.type)
         noise = Noise.LINEAR if aggregate.name in _LINEAR else Noise.SMOOTH
         columns[ref] = Fact(noise, Origin(0, ref))
-    return Facts(columns, True, 1, True)
+    # Groups that nobody declared are there for their noise.
+    return Facts(columns, plan.measurement.selection is None, 1, True)
 
 
 _LINEAR = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)

@@ -64,7 +64,7 @@ def post_process(
         )
         for group, row in zip(groups, rows, strict=True)
     )
-    return Release(columns, cells, noise)
+    return Release(columns, cells, noise, plan.measurement.selection)
 
 
 def _layered(
@@ -75,7 +75,7 @@ def _layered(
         tuple(_cell(value, bar) for value, bar in zip(row, bars, strict=True))
         for row, bars in zip(answer.rows, answer.bars, strict=True)
     )
-    return Release(answer.columns, cells, noise)
+    return Release(answer.columns, cells, noise, plan.measurement.selection)
 
 
 def _column(expr: Expr, plan: Plan) -> ReleaseColumn:

@@ -9,7 +9,7 @@ import duckdb
 
 from policies.terms import Scalar, SqlType, TypeKind
 from sandbox.algebra import Expr, Literal, expressions, walk
-from sandbox.boundary import UNIT_COLUMN, ListedValues, Measurement, ValueSeries
+from sandbox.boundary import UNIT_COLUMN, GroupKey, ListedValues, Measurement, ValueSeries
 from sandbox.worker.render import quoted
 from sandbox.worker.sql_types import INTEGER, INTEGER_MAX, name_of
 
@@ -122,7 +122,7 @@ def _constants(measurement: Measurement) -> tuple[Scalar, ...]:
     for expr in _exprs(measurement):
         found += [node.value for node in walk(expr) if isinstance(node, Literal)]
     for key in measurement.keys:
-        for source in key.sources:
+        for source in key.sources if isinstance(key, GroupKey) else ():
             values = source.values
             if isinstance(values, ListedValues):
                 found += values.values[:8]

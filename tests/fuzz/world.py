@@ -120,9 +120,11 @@ class World:
             classification=Classification(Level.GENERAL, 1, False, False, False),
             purposes=(PurposeGrant(PURPOSE, PurposeClass.PUBLIC_GOOD, Fee.FREE),),
             tables=tuple(self._grant(sheet) for sheet in self.sheets),
-            query=QueryLimits(tuple(AggregateName), 5_000, 1_000, 3),
+            query=QueryLimits(tuple(AggregateName), 5_000, 1_000, 3, False),
             output=Output(None, (ResultFormat.JSON,)),
-            budget=Budget("person", self.accountant, 2 * NANO, 10**6 * NANO, self.delta_total, ()),
+            budget=Budget(
+                "person", self.accountant, 2 * NANO, 10**6 * NANO, self.delta_total, 0, ()
+            ),
             price=None,
             revenue=None,
             obligations=(),

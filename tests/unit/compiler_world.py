@@ -50,6 +50,7 @@ from policies.terms import (
     TypeKind,
     ValueBound,
 )
+from sandbox.boundary import GroupKey
 from sandbox.client import Planned, Question, plan
 from sandbox.compiler.check import Asker
 
@@ -114,7 +115,7 @@ EPOCHS = {"claims": Epoch("day", Grain.YEAR, "2023", "2024")}
 
 def dataset(accountant: Accountant = Accountant.PURE_EPS) -> Dataset:
     """Return the declared tables."""
-    delta = 0 if accountant is Accountant.PURE_EPS else 10**9
+    delta = 0 if accountant is Accountant.PURE_EPS else 10**12
     family = Family("people", "person", 10_000, accountant, 2 * NANO, 100 * NANO, delta)
     tables = tuple(
         Table(
@@ -155,15 +156,19 @@ def policy(
         classification=Classification(Level.GENERAL, 1, False, False, False),
         purposes=(PurposeGrant("research", PurposeClass.PUBLIC_GOOD, Fee.FREE),),
         tables=tuple(_table(name, withdrawn, bins) for name in COLUMNS),
-        query=QueryLimits(tuple(AggregateName), 5_000, 50, 3),
+        query=QueryLimits(tuple(AggregateName), 5_000, 50, 3, accountant is Accountant.APPROX_ZCDP),
         output=Output(None, (ResultFormat.JSON,)),
-        budget=Budget("person", accountant, NANO, 100 * NANO, 0, ()),
+        budget=Budget("person", accountant, NANO, 100 * NANO, *_deltas(accountant), ()),
         price=None,
         revenue=None,
         obligations=(),
         tests=(),
         digest="sha256:01",
     )
+
+
+def _deltas(accountant: Accountant) -> tuple[int, int]:
+    return (0, 0) if accountant is Accountant.PURE_EPS else (10**12, 10**9)
 
 
 def _table(
@@ -207,9 +212,17 @@ def compiled(
     accountant: Accountant = Accountant.PURE_EPS,
     primary: int = NANO,
     granted: AccessPolicy | None = None,
+    delta: int = 0,
 ) -> Planned:
     """Compile a question at a loss of 1."""
     asker = Asker("operator", "research", NOW, suspended=False)
-    loss = PrivacyLoss(accountant, primary, 0)
+    loss = PrivacyLoss(accountant, primary, delta)
     known = catalogue(accountant)
     return plan(Question(sql, granted or policy(accountant), known, asker, loss))
+
+
+def declared_key(sql: str) -> GroupKey:
+    """Return the one group key of a question, which has declared values."""
+    (key,) = compiled(sql).plan.measurement.keys
+    assert isinstance(key, GroupKey)
+    return key

@@ -127,6 +127,7 @@ def policies(draw: st.DrawFn, *, rich: bool = False) -> AccessPolicy:
             draw(st.integers(1, 5)),
             draw(st.integers(0, 5)),
             draw(st.integers(1, 3)),
+            draw(st.booleans()),
         ),
         output=Output(draw(st.none() | st.integers(1, 9)), draw(subset(tuple(ResultFormat)))),
         budget=Budget(
@@ -134,6 +135,7 @@ def policies(draw: st.DrawFn, *, rich: bool = False) -> AccessPolicy:
             Accountant.PURE_EPS,
             draw(st.integers(1, 9)) * NANO,
             draw(st.integers(1, 9)) * NANO,
+            0,
             0,
             tuple(Allowance(p, Window.MONTH, draw(st.integers(1, 9))) for p in purposes),
         ),

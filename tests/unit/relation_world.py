@@ -108,7 +108,7 @@ def branch(below: Relation, units: Iterable[int], *columns: Expr) -> Branch:
 
 def measured(relation: Relation, unit: int, scans: tuple[TableScan, ...] = SCANS) -> Measurement:
     """Return the measurement of a relation's rows, without keys and moments: enough for the proof."""
-    return Measurement(scans, relation, unit_of(unit), (), 1, (), ())
+    return Measurement(scans, relation, unit_of(unit), (), 1, (), (), None)
 
 
 def scanned(relation: Relation) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from sandbox.algebra import Call, Column, Filter, Join, Literal, Op, walk
 from sandbox.boundary import UNIT_COLUMN, ListedValues, MomentKind, StepBase, ValueSeries
 from sandbox.compiler.intervals import EVERYTHING, Interval, interval
 from sandbox.compiler.parse import BYTES_MAX, parse
-from tests.unit.compiler_world import compiled, policy
+from tests.unit.compiler_world import compiled, declared_key, policy
 
 PERSONS = "SELECT count(*) FROM persons"
 
@@ -237,19 +237,18 @@ def test_avg_sum_and_count_share_their_moments():
     ],
 )
 def test_keys_are_declared_without_reading_rows(key, outcomes, sources, with_null):
-    plan = compiled(f"SELECT {key}, count(*) FROM persons GROUP BY 1").plan
-    (made,) = plan.measurement.keys
+    made = declared_key(f"SELECT {key}, count(*) FROM persons GROUP BY 1")
     assert (len(made.outcomes), len(made.sources), made.with_null) == (outcomes, sources, with_null)
 
 
 def test_a_month_comes_from_the_declared_days():
-    plan = compiled("SELECT date_trunc('month', day), count(*) FROM claims GROUP BY 1").plan
-    (source,) = plan.measurement.keys[0].sources
+    key = declared_key("SELECT date_trunc('month', day), count(*) FROM claims GROUP BY 1")
+    (source,) = key.sources
     assert isinstance(source.values, ValueSeries)
-    joined = compiled(
+    key = declared_key(
         "SELECT w.region, count(*) FROM persons p JOIN weather w ON w.region = p.region GROUP BY 1"
-    ).plan
-    (source,) = joined.measurement.keys[0].sources
+    )
+    (source,) = key.sources
     assert isinstance(source.values, ListedValues)
 
 

@@ -37,7 +37,7 @@ def test_a_loss_is_read_as_it_is_written(nano: int) -> None:
     text = loss_text(nano)
     assert Decimal(text) * NANO == nano and "E" not in text
     if nano < 10**18:
-        assert read_loss(PURE, text, None).primary == nano
+        assert read_loss(PURE, text, None, None).primary == nano
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_a_loss_is_read_as_it_is_written(nano: int) -> None:
 )
 def test_what_is_no_loss_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
-        read_loss(PURE, text, None)
+        read_loss(PURE, text, None, None)
     assert refused.value.code == "loss_not_positive"
 
 
 def test_a_finer_loss_is_refused_and_never_rounded() -> None:
     with pytest.raises(Refused) as refused:
-        read_loss(PURE, "0.1234567891", None)
+        read_loss(PURE, "0.1234567891", None, None)
     assert refused.value.code == "request_invalid"
 
 
@@ -63,7 +63,7 @@ def test_an_epsilon_is_never_taken_for_a_rho(
     accountant: Accountant, epsilon: str | None, rho: str | None
 ) -> None:
     with pytest.raises(Refused) as refused:
-        read_loss(accountant, epsilon, rho)
+        read_loss(accountant, epsilon, rho, None)
     assert refused.value.code == "loss_missing"
 
 

@@ -112,7 +112,7 @@ def test_an_old_document_keeps_its_meaning() -> None:
                 ),
             ),
         ),
-        query=QueryLimits((AggregateName.COUNT, AggregateName.AVG), 100, 0, 1),
+        query=QueryLimits((AggregateName.COUNT, AggregateName.AVG), 100, 0, 1, False),
         output=Output(None, (ResultFormat.JSON, ResultFormat.CSV)),
         budget=Budget(
             "person",
@@ -120,6 +120,7 @@ def test_an_old_document_keeps_its_meaning() -> None:
             1,
             10**9,
             1,
+            0,
             (Allowance("public_health", Window.DAY, 250_000_000),),
         ),
         price=None,

@@ -22,8 +22,10 @@ from sandbox.boundary import (
     Mechanism,
     NoiseUsed,
     Plan,
+    PrivateKey,
     Release,
     ReleaseColumn,
+    Selection,
     SortTerm,
     ValueSeries,
 )
@@ -74,6 +76,10 @@ def full_plan() -> Plan:
         scans=(VISIT_SCAN, replace(VISIT_SCAN, private=False, columns=())),
     )
     plan = plan_of(shape)
+    loss = PrivacyLoss(Accountant.APPROX_ZCDP, NANO, 17)
+    chosen = Selection(1, 8, 100, loss, "0x1.0000000000000p+0")
+    keys = (*plan.measurement.keys, PrivateKey(INCOME))
+    plan = replace(plan, measurement=replace(plan.measurement, keys=keys, selection=chosen))
     refs: list[Expr] = [output.expr for output in plan.post.outputs]
     order = (SortTerm(refs[-1], True, False),)
     return with_post(plan, *refs, having=constants, order=order, limit=7, offset=3)
@@ -85,6 +91,7 @@ def full_release() -> Release:
         (ReleaseColumn(DOUBLE, ColumnRole.NOISY, IntervalMethod.SIMULATED_NOISE_LAW),),
         tuple((Cell(value, 0.25, value, None),) for value in SCALARS),
         (NoiseUsed(0, Mechanism.DISCRETE_GAUSSIAN, "0x1.0000000000000p+0", loss),),
+        Selection(1, 8, 100, loss, "0x1.0000000000000p+0"),
     )
 
 
@@ -271,5 +278,10 @@ def test_the_digest_is_of_the_plan_and_nothing_else():
 def test_the_registry_holds_what_the_boundary_names_and_no_worker_type():
     homes = {cls.__module__ for cls in wire._REGISTRY.values()}
     assert homes == {"sandbox.boundary", "policies.terms", "sandbox.algebra"}
-    assert {field.name for field in fields(Release)} == {"columns", "rows", "noise"}
+    assert {field.name for field in fields(Release)} == {
+        "columns",
+        "rows",
+        "noise",
+        "selection",
+    }
     assert "ExactAggregates" not in wire._REGISTRY

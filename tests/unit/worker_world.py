@@ -134,7 +134,7 @@ def plan_of(shape: Shape) -> Plan:
     outputs: list[Expr] = [KeyRef(i, key.expr.type) for i, key in enumerate(shape.keys)]
     outputs += [AggregateRef(i, found.type) for i, found in enumerate(aggregates)]
     measurement = Measurement(
-        shape.scans, shape.relation, UNIT, shape.keys, shape.groups_per_unit_max, moments, ()
+        shape.scans, shape.relation, UNIT, shape.keys, shape.groups_per_unit_max, moments, (), None
     )
     post = PostProcess(None, tuple(map(Output, outputs)), None, (), None, 0, ())
     return Plan(
