@@ -27,7 +27,8 @@ from sandbox.worker.render import released_reference, render_relation, row_rende
 from sandbox.worker.scalars import scalars
 from sandbox.worker.set_cells import rows_shown
 from sandbox.worker.sql_types import NotRenderable, name_of
-from sandbox.worker.twin_tables import empty_twin, fill_twin
+from sandbox.worker.twin_constants import read_constants, with_few_constants
+from sandbox.worker.twin_tables import empty_twin, fill_twin, rows_max
 from sandbox.worker.twin_types import typed
 
 _DOES_NOT_BIND = (
@@ -81,13 +82,15 @@ def _rehearse(
     _check_row_types(plan, rows)
     _finish(plan, exact, released)
     _check_released_types(plan, released)
+    read_constants(plan.measurement, rows)
     fill_twin(plan.measurement, rows)
-    filled = execute(plan.measurement, rows)
+    fewer = with_few_constants(plan.measurement, rows_max(plan.measurement))
+    filled = execute(fewer, rows)
     _finish(plan, filled, released)
     if plan.measurement.selection is None:
         return rows_shown(plan, exact.keys, exact.sizes)
     # Hardly a group of the twin has units enough, so the plan is rehearsed once more as if one unit were.
-    lenient = _lenient(plan, plan.measurement.selection)
+    lenient = _lenient(replace(plan, measurement=fewer), plan.measurement.selection)
     _finish(lenient, execute(lenient.measurement, rows), released)
     return plan.measurement.selection.keys_max
 

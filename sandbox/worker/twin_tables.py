@@ -12,6 +12,7 @@ from sandbox.algebra import Expr, Literal, expressions, walk
 from sandbox.boundary import UNIT_COLUMN, GroupKey, ListedValues, Measurement, ValueSeries
 from sandbox.worker.render import quoted
 from sandbox.worker.sql_types import INTEGER, INTEGER_MAX, name_of
+from sandbox.worker.twin_constants import constants_of
 
 _ROWS_PER_UNIT = 3
 _ROWS_OF_JOINS_MAX = 20_000  # rows of the product of all tables: bounds the rehearsal's time
@@ -58,7 +59,7 @@ def fill_twin(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -
     """Put extremes, NULLs and the plan's own constants into every column."""
     constants = _constants(measurement)
     tables = _tables(measurement)
-    most = max(2, int(_ROWS_OF_JOINS_MAX ** (1 / len(measurement.scans))))
+    most = rows_max(measurement)
     for table, columns in tables.items():
         pools = {name: _pool(type_, constants) for name, type_ in columns.items()}
         rows = min(most, 2 * max(len(pool) for pool in pools.values()) + 1)
@@ -76,6 +77,12 @@ def fill_twin(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -
         "INSERT INTO _ky_units SELECT range, encode(range::VARCHAR) FROM range($units)",
         {"units": _ROWS_OF_JOINS_MAX // _ROWS_PER_UNIT + 1},
     )
+
+
+def rows_max(measurement: Measurement) -> int:
+    """Return how many rows each table of a measurement may have, so that not even their product takes long."""
+    sources = len(measurement.scans) + len(tuple(constants_of(measurement)))
+    return max(2, int(_ROWS_OF_JOINS_MAX ** (1 / sources)))
 
 
 def _units(rows: int) -> list[str | None]:
@@ -128,6 +135,7 @@ def _constants(measurement: Measurement) -> tuple[Scalar, ...]:
                 found += values.values[:8]
             elif isinstance(values, ValueSeries):
                 found += (values.first, values.last)
+    found += _brought(measurement)
     return tuple(dict.fromkeys(found))
 
 
@@ -135,6 +143,13 @@ def _exprs(measurement: Measurement) -> Iterator[Expr]:
     yield from (key.expr for key in measurement.keys)
     yield from (moment.value for moment in measurement.moments)
     yield from expressions(measurement.relation)
+
+
+def _brought(measurement: Measurement) -> Iterator[Scalar]:
+    """Return some values of the plan's own rows: with them, joins with these rows find a partner."""
+    for found in constants_of(measurement):
+        for row in found.rows[:8]:
+            yield from row
 
 
 def _text(value: Scalar) -> str:

@@ -1,6 +1,8 @@
 """Relations by hand: two private tables and two public ones, and small expressions over them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar
 
 from policies.terms import SqlType, TypeKind
 from sandbox.algebra import (
@@ -29,6 +31,7 @@ BOOLEAN, INTEGER, BIGINT, HUGEINT, DOUBLE, VARCHAR = (
 )
 MONEY = SqlType(TypeKind.DECIMAL, 12, 2)
 TRUE = Literal(BOOLEAN, True)
+Node = TypeVar("Node")
 
 # Two private tables of one family and two public ones, each under the number of its scan.
 TABLES: Mapping[str, Mapping[str, SqlType]] = {
@@ -106,7 +109,7 @@ def branch(below: Relation, units: Iterable[int], *columns: Expr) -> Branch:
     return Branch(below, tuple(map(unit_of, units)), columns)
 
 
-def measured(relation: Relation, unit: int, scans: tuple[TableScan, ...] = SCANS) -> Measurement:
+def measured(relation: Relation, unit: int, scans: tuple[TableScan, ...]) -> Measurement:
     """Return the measurement of a relation's rows, without keys and moments: enough for the proof."""
     return Measurement(scans, relation, unit_of(unit), (), 1, (), (), None)
 
@@ -116,14 +119,28 @@ def scanned(relation: Relation) -> tuple[int, ...]:
     return tuple(r.index for r in relations(relation) if isinstance(r, Scan))
 
 
+def renumbered(relation: Relation, unit: int) -> tuple[Relation, int, tuple[TableScan, ...]]:
+    """Return the relation as a plan holds it: over its own scans only, numbered from 0; and the number of its unit."""
+    used = sorted(set(scanned(relation)))
+    numbers = {scan: index for index, scan in enumerate(used)}
+    scans = tuple(SCANS[scan] for scan in used)
+    return _renumbered(relation, numbers), numbers.get(unit, unit), scans
+
+
+def _renumbered(node: Node, numbers: Mapping[int, int]) -> Node:
+    if isinstance(node, Scan):
+        return replace(node, index=numbers[node.index])
+    if isinstance(node, Column):
+        return replace(node, scan=numbers.get(node.scan, node.scan))
+    if isinstance(node, tuple):
+        return type(node)(_renumbered(part, numbers) for part in node)
+    if not is_dataclass(node) or isinstance(node, type):
+        return node
+    values = {found.name: getattr(node, found.name) for found in fields(node)}
+    return replace(node, **{name: _renumbered(value, numbers) for name, value in values.items()})
+
+
 def prove(relation: Relation, unit: int) -> None:
-    """Prove a relation over the scans of this world, or raise. Scans that it does not read are dropped from the end."""
-    used = scanned(relation)
-    read = tuple(
-        scan if index in used else TableScan(f"{scan.table}_unread", False, ())
-        for index, scan in enumerate(SCANS)
-    )
-    unread = (Scan(index) for index in range(len(SCANS)) if index not in used)
-    for scan in unread:  # a plan reads each of its tables: a public product changes no unit
-        relation = inner(relation, scan)
-    check_unit_flow(measured(relation, unit, read))
+    """Prove a relation, or raise."""
+    found, number, scans = renumbered(relation, unit)
+    check_unit_flow(measured(found, number, scans))
