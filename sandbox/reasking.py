@@ -46,8 +46,10 @@ class Chosen:
 def names(plan: Plan, groups: int) -> tuple[str, ...]:
     """Name each vector that a plan measures. `groups` is how many keys it declares (the twin's count)."""
     laws = tuple(_law(plan, moment) for moment in plan.measurement.moments)
-    company = _company(plan, laws) if groups > plan.measurement.groups_per_unit_max else ()
-    if plan.measurement.sets:
+    measured = plan.measurement
+    chooses = groups > measured.groups_per_unit_max or measured.selection is not None
+    company = _company(plan, laws) if chooses else ()
+    if measured.sets:
         # Which moment is over which set is said by their numbers: whole measurements only are alike.
         return tuple(_digest((str(place), *laws)) for place in range(len(laws)))
     return tuple(_digest((law, *company)) for law in laws)
@@ -95,21 +97,40 @@ def choose(plan: Plan, offers: tuple[tuple[Offer, ...], ...]) -> Chosen | None:
     A vector may stand for a moment if its noise is not wider than the asked loss would buy. The choice depends on
     scales and ages, which are public, and on no total.
     """
-    picked = []
-    for moment, found in zip(plan.measurement.moments, offers, strict=True):
-        fine = [o for o in found if float.fromhex(o.scale) <= float.fromhex(moment.scale)]
-        if not fine:
-            return None
-        picked.append(min(fine, key=lambda o: (float.fromhex(o.scale), o.age, o.moment)))
+    moments = plan.measurement.moments
+    fine = tuple(
+        tuple(o for o in found if float.fromhex(o.scale) <= float.fromhex(moment.scale))
+        for moment, found in zip(moments, offers, strict=True)
+    )
+    picked = _best(fine) if plan.measurement.selection is None else _best_of_one(fine)
+    if picked is None:
+        return None
     claimed = tuple(
         replace(moment, loss=offer.loss, scale=offer.scale)
-        for moment, offer in zip(plan.measurement.moments, picked, strict=True)
+        for moment, offer in zip(moments, picked, strict=True)
     )
     chosen = plan.measurement.selection
-    groups = () if chosen is None else (chosen.loss,)
-    spent = total((*(offer.loss for offer in picked), *groups))
+    spent = total((*(o.loss for o in picked), *((chosen.loss,) if chosen else ())))
     measurement = replace(plan.measurement, moments=claimed)
-    return Chosen(replace(plan, measurement=measurement, loss=spent), tuple(picked))
+    return Chosen(replace(plan, measurement=measurement, loss=spent), picked)
+
+
+def _best(fine: tuple[tuple[Offer, ...], ...]) -> tuple[Offer, ...] | None:
+    return tuple(min(found, key=_noise) for found in fine) if all(fine) else None
+
+
+def _best_of_one(fine: tuple[tuple[Offer, ...], ...]) -> tuple[Offer, ...] | None:
+    """Groups that nobody declared were chosen anew in each release: vectors of two of them do not go together."""
+    whole = [
+        tuple(min((o for o in found if o.operation == name), key=_noise) for found in fine)
+        for name in dict.fromkeys(o.operation for found in fine for o in found)
+        if all(any(o.operation == name for o in found) for found in fine)
+    ]
+    return min(whole, key=lambda picked: [_noise(o) for o in picked]) if whole else None
+
+
+def _noise(offer: Offer) -> tuple[float, int, int]:
+    return float.fromhex(offer.scale), offer.age, offer.moment
 
 
 def reuse(chosen: Chosen, stored: Mapping[str, bytes]) -> Reuse | None:

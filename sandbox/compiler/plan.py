@@ -12,13 +12,14 @@ from sandbox.boundary import (
 )
 from sandbox.compiler.amounts import amount
 from sandbox.compiler.bound import BoundedMoment, BoundedQuery
+from sandbox.compiler.canonical import canonical
 from sandbox.compiler.choosing import loss_with_delta, selection_and_rest
 from sandbox.compiler.set_moments import share_out
 from sandbox.privacy.measurements import NotProved, calibrate, prove
 
 
 def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
-    """Spend at most `loss` on the query.
+    """Spend at most `loss` on the query; equal questions get equal plans.
 
     Refuses: a loss under another accountant or above the cap of policy or family, and a loss too small to split.
     """
@@ -28,7 +29,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
     shared = share_out(bounded, rest)
     query = bounded.permitted.query
     catalogue = bounded.permitted.catalogue
-    return Plan(
+    made = Plan(
         format=PLAN_FORMAT,
         dataset=catalogue.dataset.id,
         snapshot=catalogue.snapshot_id,
@@ -55,6 +56,7 @@ def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
         ),
         loss=loss,
     )
+    return canonical(made)
 
 
 def _check_caps(bounded: BoundedQuery, loss: PrivacyLoss) -> None:

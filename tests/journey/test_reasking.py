@@ -37,6 +37,11 @@ OTHERS = {
         ),
         lambda rows: [(r[2], r[1], r[0]) for r in rows],
     ),
+    "joined the other way round": (
+        f"SELECT p.region, sum(least(c.amount, 3000)), {N} FROM persons p, claims c "
+        "WHERE c.person_id = p.person_id GROUP BY 1",
+        lambda rows: [(r[0], r[2], r[1]) for r in rows],
+    ),
     "arithmetic": (
         FIRST.replace("AS cost", "/ 2").replace("AS n", "* 2 + 1"),
         lambda rows: [(r[0], 2 * r[1] + 1, float(r[2]) / 2) for r in rows],
