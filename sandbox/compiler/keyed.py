@@ -1,6 +1,7 @@
 """Expressions over groups: keys, ordinals, aliases, GROUP BY ALL. What an aggregate is, each kind of group says itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -33,6 +34,7 @@ class KeyedReader(ScalarReader, ABC):
         self.scope = scope
         self.rows = RowReader(scope)
         self.aliases = scope.aliases
+        self._row_aliases: dict[str, bool] = {}
         self.keys, self.sets = self._read_keys(tree)
         self._open_aliases: set[str] = set()
         self._aliases_read = 0
@@ -138,14 +140,31 @@ class KeyedReader(ScalarReader, ABC):
     def _as_key(self, node: exp.Expr) -> Expr | None:
         if not any(True for _ in node.find_all(exp.Column)):
             return None
-        for column in node.find_all(exp.Column):
-            if isinstance(column.this, exp.Star) or self.scope.column(column) is None:
+        for column in _own_columns(node):
+            if isinstance(column.this, exp.Star) or not self._is_of_rows(column):
                 return None
         expr = self.rows.read(node)
         for index, key in enumerate(self.keys):
             if key.expr == expr:
                 return self.key_reference(index, expr.type)
         return None
+
+    def _is_of_rows(self, column: exp.Column) -> bool:
+        """Tell whether a name stands for something in a row: a column, or an alias of an expression over columns."""
+        if self.scope.column(column) is not None:
+            return True
+        name = column.name.lower()
+        aliased = self.aliases.get(name) if not column.table else None
+        if aliased is None:
+            return False
+        if name not in self._row_aliases:
+            self._row_aliases[name] = False  # what stands for itself stands for nothing
+            columns = tuple(_own_columns(aliased))
+            mixed = holds_window(aliased) or holds_aggregate(aliased)
+            self._row_aliases[name] = (
+                bool(columns) and not mixed and all(self._is_of_rows(c) for c in columns)
+            )
+        return self._row_aliases[name]
 
     def column(self, node: exp.Column) -> Expr:
         """Return what an alias of SELECT stands for; any other column here is a bare row value."""
@@ -180,6 +199,13 @@ class KeyedReader(ScalarReader, ABC):
         return found
 
 
+def _own_columns(node: exp.Expr) -> Iterator[exp.Column]:
+    """Yield the columns of an expression, subqueries apart."""
+    for part in node.walk(prune=lambda part: isinstance(part, exp.Query)):
+        if isinstance(part, exp.Column):
+            yield part
+
+
 def aliases_of(items: list[exp.Expr]) -> dict[str, exp.Expr]:
     """Return what each alias of a SELECT stands for."""
     return {node.alias.lower(): node.this for node in items if isinstance(node, exp.Alias)}
@@ -199,7 +225,8 @@ def without_alias(node: exp.Expr) -> exp.Expr:
 def holds_aggregate(node: exp.Expr) -> bool:
     """Tell whether an aggregate stands in the expression; window functions and subqueries are none."""
     inside = node.walk(prune=lambda part: isinstance(part, exp.Query))
-    return any(isinstance(part, ANY_AGGREGATE) and not is_windowed(part) for part in inside)
+    kinds = (*ANY_AGGREGATE, *GROUPING_CLASSES)
+    return any(isinstance(part, kinds) and not is_windowed(part) for part in inside)
 
 
 def holds_window(node: exp.Expr) -> bool:

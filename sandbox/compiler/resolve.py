@@ -11,10 +11,11 @@ from policies.access.request import JoinAsk, UseAsk
 from policies.catalogue import Catalogue
 from policies.refusals import Refused, Stage
 from policies.terms import ColumnUse
-from sandbox.algebra import Column, Expr, Relation
+from sandbox.algebra import Column, Exists, Expr, Relation, walk
 from sandbox.boundary import SortTerm
 from sandbox.compiler.above import AboveReader, order_terms
 from sandbox.compiler.aggregates import ResolvedAggregate, moved, parts_of
+from sandbox.compiler.derive import own, project
 from sandbox.compiler.group_rows import label
 from sandbox.compiler.keyed import ResolvedKey, whole_number, without_alias
 from sandbox.compiler.lineage import Definitions, definitions
@@ -26,7 +27,7 @@ from sandbox.compiler.scope import condition as condition_of
 from sandbox.compiler.select import Body, Queries
 from sandbox.compiler.settle import Renaming, settle
 from sandbox.compiler.table_value import IsRelease
-from sandbox.compiler.uses import Use, Uses, join_asks, unit_keys_of, use_asks
+from sandbox.compiler.uses import Use, Uses, join_asks, use_asks
 
 LIMIT_MAX = 10**6
 
@@ -108,15 +109,17 @@ def _release(body: Body, reading: Reading) -> ResolvedQuery:
     order = order_terms(tree, above)
     if not above.aggregates:
         raise Refused("no_aggregate", Stage.RESOLVE, at=position(tree.expressions[0], reading.sql))
-    rows = body.rows()
-    read = (*(k.expr for k in above.keys), *(e for a in above.aggregates for e in parts_of(a)))
+    rows, keys, aggregates = _with_exists_below(
+        body.rows(), above.keys, tuple(above.aggregates), reading.number(tree)
+    )
+    read = (*(k.expr for k in keys), *(e for a in aggregates for e in parts_of(a)))
     settled = settle(rows.relation, read)
     new = settled.renaming
-    keys = tuple(replace(key, expr=new.expr(key.expr)) for key in above.keys)
-    aggregates = tuple(moved(found, new.expr) for found in above.aggregates)
+    keys = tuple(replace(key, expr=new.expr(key.expr)) for key in keys)
+    aggregates = tuple(moved(found, new.expr) for found in aggregates)
     _renumber(reading, new)
     known = definitions(settled.relation)
-    uses = Uses(known, unit_keys_of(reading.tables))
+    uses = Uses(known, reading.tables)
     return ResolvedQuery(
         text=reading.sql,
         tables=tuple(reading.tables),
@@ -136,6 +139,26 @@ def _release(body: Body, reading: Reading) -> ResolvedQuery:
         uses=use_asks(_uses(uses, settled.relation, keys, aggregates), reading),
         joins=join_asks(settled.relation, known, reading),
         literals=sum(1 for _ in tree.root().find_all(exp.Literal)),
+    )
+
+
+def _with_exists_below(
+    rows: Rows,
+    keys: tuple[ResolvedKey, ...],
+    aggregates: tuple[ResolvedAggregate, ...],
+    number: int,
+) -> tuple[Rows, tuple[ResolvedKey, ...], tuple[ResolvedAggregate, ...]]:
+    """Compute what reads other rows inside the relation: what is measured then reads one row, as every proof about it says."""
+    read = (*(k.expr for k in keys), *(e for a in aggregates for e in parts_of(a)))
+    if not any(isinstance(part, Exists) for expr in read for part in walk(expr)):
+        return rows, keys, aggregates
+    columns = tuple(dict.fromkeys(read))
+    place = {expr: own(number, index, expr) for index, expr in enumerate(columns)}
+    below = project(number, rows, columns, (), rows.name)
+    return (
+        below,
+        tuple(replace(key, expr=place[key.expr]) for key in keys),
+        tuple(moved(found, place.__getitem__) for found in aggregates),
     )
 
 

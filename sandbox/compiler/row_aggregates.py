@@ -38,6 +38,10 @@ def _same(type_: SqlType) -> SqlType:
     return type_
 
 
+def _middle(type_: SqlType) -> SqlType:
+    return DOUBLE if is_integer(type_) else type_
+
+
 def _real(_: SqlType) -> SqlType:
     return DOUBLE
 
@@ -47,7 +51,7 @@ _OF_NUMBERS: Mapping[type[exp.Expr], tuple[RowAggregate, Callable[[SqlType], Sql
         {
             exp.Sum: (RowAggregate.SUM, _sum_type),
             exp.Avg: (RowAggregate.AVG, _real),
-            exp.Median: (RowAggregate.MEDIAN, _real),
+            exp.Median: (RowAggregate.MEDIAN, _middle),
             exp.Variance: (RowAggregate.VAR_SAMP, _real),
             exp.VariancePop: (RowAggregate.VAR_POP, _real),
             exp.Stddev: (RowAggregate.STDDEV_SAMP, _real),

@@ -53,12 +53,19 @@ class Subqueries:
 
     def __init__(self, queries: "Queries") -> None:
         self.queries = queries
+        self._found: dict[tuple[int, int], tuple[Scope, exp.Expr, Expr]] = {}
 
     def read(self, scope: Scope, node: exp.Expr) -> Expr:
-        """Return the value of a subquery for a row of `scope`.
+        """Return the value of a subquery for a row of `scope`. The same words at two places (a key and its column) are one value.
 
         Refuses: private rows that are not linked to the row's unit, a release inside, several columns, no aggregate.
         """
+        place = (id(scope), id(node))
+        if place not in self._found:
+            self._found[place] = (scope, node, self._value(scope, node))
+        return self._found[place][2]
+
+    def _value(self, scope: Scope, node: exp.Expr) -> Expr:
         try:
             if isinstance(node, exp.Exists):
                 return self._exists(scope, node)

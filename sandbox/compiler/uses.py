@@ -52,9 +52,10 @@ Use = tuple[Column, ColumnUse]
 class Uses:
     """Follows expressions down to registered columns."""
 
-    def __init__(self, known: Definitions, unit_keys: frozenset[Column | None]) -> None:
+    def __init__(self, known: Definitions, tables: Sequence[ScopedTable]) -> None:
         self.known = known
-        self.unit_keys = unit_keys
+        self.unit_keys = unit_keys_of(tables)
+        self.tables = [table.table.name for table in tables]
 
     def of(self, expr: Expr, use: ColumnUse) -> Iterator[Use]:
         """Return every registered column the expression reads, with one use; an EXISTS joins and filters on its own."""
@@ -111,7 +112,11 @@ class Uses:
 
     def _of_value(self, expr: Expr) -> Iterator[Use]:
         if isinstance(expr, Column):
-            yield from self.of(expr, ColumnUse.AGGREGATE)
+            found = self.known.get(expr)
+            if isinstance(found, Column | Call | Exists):
+                yield from self._of_value(found)
+            else:
+                yield from self.of(expr, ColumnUse.AGGREGATE)
         elif isinstance(expr, Exists) or (isinstance(expr, Call) and expr.op in _CONDITIONS):
             yield from self.of(expr, ColumnUse.FILTER)
         elif isinstance(expr, Call) and expr.op is Op.CASE:
@@ -133,8 +138,17 @@ class Uses:
     def _of_condition(self, on: Expr) -> Iterator[Use]:
         for condition in split_and(on):
             # only a bare equality joins: `p.id = w.n + 17` would pick out one person under the name of a join
-            joins = any(a.scan != b.scan for a, b in equal_columns(condition))
+            joins = any(self._meet(a, b) for a, b in equal_columns(condition))
             yield from self.of(condition, ColumnUse.JOIN_KEY if joins else ColumnUse.FILTER)
+
+    def _meet(self, one: Column, other: Column) -> bool:
+        """Tell whether two columns are keys on which rows meet: of different tables, or the unit's own key on both sides."""
+        a, b = origin(one, self.known), origin(other, self.known)
+        if a is None or b is None:
+            return False
+        if a in self.unit_keys and b in self.unit_keys:
+            return True
+        return self.tables[a.scan] != self.tables[b.scan]
 
 
 def _deciding(node: Relation) -> tuple[Expr, ...]:
@@ -175,8 +189,23 @@ def join_asks(relation: Relation, known: Definitions, reading: Reading) -> tuple
     for low, high, kind, pairs in _meetings(relation, (), known):
         left, right = reading.tables[low], reading.tables[high]
         using = tuple(dict.fromkeys((a.name, b.name) for a, b in pairs))
+        if _needs_no_grant(left, right, pairs, unit_keys_of(reading.tables)):
+            continue
         found[low, high] = JoinAsk(left.table.name, right.table.name, kind, using, right.at)
     return tuple(found[pair] for pair in sorted(found, key=lambda pair: (pair[1], pair[0])))
+
+
+def _needs_no_grant(
+    left: ScopedTable,
+    right: ScopedTable,
+    pairs: tuple[tuple[Column, Column], ...],
+    unit_keys: frozenset[Column | None],
+) -> bool:
+    """Tell whether a meeting links nothing new: rows of one person in one table, or public tables."""
+    if not left.table.private and not right.table.private:
+        return True
+    alone = any(a in unit_keys and b in unit_keys for a, b in pairs)
+    return left.table.name == right.table.name and alone
 
 
 _Meeting = tuple[int, int, JoinKind, tuple[tuple[Column, Column], ...]]
