@@ -122,6 +122,11 @@ class AggregateName(StrEnum):
     VAR_SAMP = "var_samp"
     STDDEV_POP = "stddev_pop"
     STDDEV_SAMP = "stddev_samp"
+    MEDIAN = "median"
+    QUANTILE_CONT = "quantile_cont"
+    QUANTILE_DISC = "quantile_disc"
+    MIN = "min"
+    MAX = "max"
 
 
 class PurposeClass(StrEnum):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import MappingProxyType
 
 from sqlglot import exp
@@ -9,11 +10,13 @@ from sqlglot import exp
 from policies.refusals import Position
 from policies.terms import AggregateName, SqlType, TypeKind
 from sandbox.algebra import Call, Expr, Op
+from sandbox.compiler.order_calls import ORDER_CLASSES, NotAnOrderCall, read_order
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.scope import RowReader
 from sandbox.compiler.scope import condition as row_condition
 from sandbox.compiler.tuples import as_one
 from sandbox.compiler.types import BIGINT, BOOLEAN, DOUBLE, HUGEINT, is_integer, is_numeric
+from sandbox.privacy.aggregates import AGGREGATES
 
 _NAMES: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
     {
@@ -40,6 +43,7 @@ class ResolvedAggregate:
     type: SqlType
     words: str
     at: Position | None
+    fraction: Fraction | None = None  # of an order statistic
 
 
 def parts_of(aggregate: ResolvedAggregate) -> tuple[Expr, ...]:
@@ -64,6 +68,8 @@ def read_aggregate(node: exp.Expr, rows: RowReader) -> ResolvedAggregate:
     if isinstance(node, exp.Filter):
         condition = row_condition(rows, node.expression.this)
         call = node.this
+    if isinstance(call, ORDER_CLASSES):
+        return _order(node, call, condition, rows)
     name, value = _name_and_value(call, rows)
     if isinstance(call, exp.CountIf):
         counted = row_condition(rows, call.this)
@@ -71,6 +77,26 @@ def read_aggregate(node: exp.Expr, rows: RowReader) -> ResolvedAggregate:
     kind = _result_type(name, value, call, rows)
     at = position(node, rows.sql)
     return ResolvedAggregate(name, value, condition, kind, quoted(node), at)
+
+
+def _order(
+    node: exp.Expr, call: exp.Expr, condition: Expr | None, rows: RowReader
+) -> ResolvedAggregate:
+    try:
+        found = read_order(call)
+    except NotAnOrderCall as other:
+        raise rows.refused(
+            "sql_argument_refused", call, name=quoted(call), need=other.need, cure=other.cure
+        ) from None
+    value = rows.read(found.argument)
+    try:
+        kind = AGGREGATES[found.name].result_type(value.type)
+    except ValueError:
+        raise rows.refused(
+            "sql_type_mismatch", call, what=quoted(call), types=str(value.type)
+        ) from None
+    words, at = quoted(node), position(node, rows.sql)
+    return ResolvedAggregate(found.name, value, condition, kind, words, at, found.fraction)
 
 
 def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Expr | None]:

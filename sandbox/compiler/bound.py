@@ -27,15 +27,22 @@ from sandbox.compiler.aggregates import ResolvedAggregate, parts_of
 from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
-from sandbox.compiler.intervals import interval
+from sandbox.compiler.intervals import EVERYTHING, interval
 from sandbox.compiler.lineage import origin
 from sandbox.compiler.private_keys import group_keys, groups_per_unit
+from sandbox.compiler.quantiles import instants, ranked, room_for
 from sandbox.compiler.resolve import ResolvedQuery
 from sandbox.compiler.settle import scanned
 from sandbox.compiler.sharing import Asked, share
 from sandbox.compiler.stepped import inside, stepped
 from sandbox.privacy.aggregates import Argument, MomentSpec, Steps
-from sandbox.privacy.contribution import Sensitivity, bound_partials, sensitivity
+from sandbox.privacy.aggregates.quantile import INSTANTS
+from sandbox.privacy.contribution import (
+    Sensitivity,
+    bound_partials,
+    rank_sensitivity,
+    sensitivity,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,10 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
     contribution = facts.contributions.of(query.relation)
     keys = group_keys(permitted, facts)
     groups = groups_per_unit(keys, contribution)
-    specs, aggregates = share(tuple(Asked(a, _argument(a, query, facts)) for a in query.aggregates))
+    room = room_for(keys, query.aggregates)
+    specs, aggregates = share(
+        tuple(Asked(a, ranked(_argument(a, query, facts), a, room)) for a in query.aggregates)
+    )
     return BoundedQuery(
         permitted=permitted,
         scans=_scans(query),
@@ -90,7 +100,11 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
 def _bounded(spec: MomentSpec, rows_per_group_max: int, groups: int) -> BoundedMoment:
     try:
         lower, upper = bound_partials(spec.kind, spec.row_lower, spec.row_upper, rows_per_group_max)
-        reach = sensitivity(lower, upper, groups)
+        reach = (
+            rank_sensitivity(spec.rank, rows_per_group_max, groups)
+            if spec.rank is not None
+            else sensitivity(lower, upper, groups)
+        )
     except ValueError:
         raise Refused(
             "bounds_too_wide",
@@ -110,7 +124,10 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
         return Argument(distinct, aggregate.condition, whole, 0, 1)
     if value is None or aggregate.name is AggregateName.COUNT:
         return Argument(value, aggregate.condition, whole, 0, 1)
-    reach = interval(value, facts.bounds)
+    dated = instants(aggregate, value, facts.ends) if value.type in INSTANTS else None
+    if dated is not None:
+        return dated
+    reach = interval(value, facts.bounds) if value.type not in INSTANTS else EVERYTHING
     if reach.low is None or reach.high is None:
         columns = ", ".join(_named(c, query) for c in columns_of(value))
         raise Refused(

@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 from sqlglot import exp
 
+from sandbox.compiler.order_calls import ORDER_CLASSES
+
 _BINARY = frozenset({"this", "expression"})
 _UNARY = frozenset({"this"})
 _SET = frozenset({"this", "expression", "distinct", "with_"})
@@ -102,6 +104,11 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.Sum: _UNARY,
     exp.Avg: _UNARY,
     exp.ApproxDistinct: _UNARY,
+    exp.Quantile: frozenset({"this", "quantile"}),
+    exp.ApproxQuantile: frozenset({"this", "quantile"}),
+    exp.PercentileCont: _BINARY,
+    exp.PercentileDisc: _BINARY,
+    exp.WithinGroup: _BINARY,
     exp.Distinct: frozenset({"expressions", "on"}),
     exp.Filter: _BINARY,
     exp.Grouping: frozenset({"expressions"}),
@@ -200,6 +207,7 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.StddevSamp,
     exp.Stddev,
     exp.ApproxDistinct,
+    *ORDER_CLASSES,
     exp.Filter,
 )
 

@@ -5,7 +5,7 @@ import duckdb
 from policies.terms import Scalar
 from sandbox.algebra import AggregateRef
 from sandbox.boundary import Plan
-from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
+from sandbox.privacy.aggregates import AGGREGATES, Ending, Ranked, Steps
 from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.scalars import Reference, Rendering, scalars
@@ -65,6 +65,12 @@ def ending_of(plan: Plan, index: int) -> Ending:
     aggregate = plan.aggregates[index]
     moments = finest_moments(plan.measurement)
     measured = tuple(moments[moment] for moment in aggregate.moments)
+    first = measured[0]
+    ranked = (
+        Ranked(first.rank, first.row_lower, first.row_upper, first.value.type)
+        if first.rank is not None
+        else None
+    )
     return Ending(
         tuple(AggregateRef(moment, BIGINT) for moment in aggregate.moments),
         tuple(Steps(moment.step_base, moment.step_exponent) for moment in measured),
@@ -72,6 +78,7 @@ def ending_of(plan: Plan, index: int) -> Ending:
         aggregate.value_lower,
         aggregate.value_upper,
         aggregate.type,
+        ranked,
     )
 
 

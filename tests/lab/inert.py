@@ -23,6 +23,8 @@ def inert(plan: Plan) -> Plan:
 def _widened(moment: Moment) -> Moment:
     if moment.kind is MomentKind.PRESENCE:
         return moment  # 0 or 1 is what it counts, not a bound
+    if moment.kind is MomentKind.RANK:
+        return replace(moment, partial_upper=TOTAL_MAX)  # its bins end where its bounds do
     return replace(
         moment,
         row_lower=-TOTAL_MAX,

@@ -9,11 +9,20 @@ from sandbox.privacy.aggregates.aggregate import (
     Argument,
     Ending,
     MomentSpec,
+    Ranked,
     Steps,
 )
 from sandbox.privacy.aggregates.avg import AVG
 from sandbox.privacy.aggregates.count import COUNT
 from sandbox.privacy.aggregates.count_distinct import COUNT_DISTINCT
+from sandbox.privacy.aggregates.quantile import (
+    MAX,
+    MEDIAN,
+    MIN,
+    ORDERED,
+    QUANTILE_CONT,
+    QUANTILE_DISC,
+)
 from sandbox.privacy.aggregates.sum import SUM
 from sandbox.privacy.aggregates.variance import STDDEV_POP, STDDEV_SAMP, VAR_POP, VAR_SAMP
 
@@ -27,7 +36,21 @@ AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
         AggregateName.VAR_SAMP: VAR_SAMP,
         AggregateName.STDDEV_POP: STDDEV_POP,
         AggregateName.STDDEV_SAMP: STDDEV_SAMP,
+        AggregateName.MEDIAN: MEDIAN,
+        AggregateName.QUANTILE_CONT: QUANTILE_CONT,
+        AggregateName.QUANTILE_DISC: QUANTILE_DISC,
+        AggregateName.MIN: MIN,
+        AggregateName.MAX: MAX,
     }
 )
 
-__all__ = ["AGGREGATES", "Aggregate", "Argument", "Ending", "MomentSpec", "Steps"]
+__all__ = [
+    "AGGREGATES",
+    "ORDERED",
+    "Aggregate",
+    "Argument",
+    "Ending",
+    "MomentSpec",
+    "Ranked",
+    "Steps",
+]
