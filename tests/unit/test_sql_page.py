@@ -197,6 +197,14 @@ def test_aggregates_are_listed() -> None:
         "StddevSamp": "stddev_samp(",
         "Stddev": "stddev(",
         "ApproxDistinct": "approx_count_distinct(",
+        "Median": "median(",
+        "Quantile": "quantile(",
+        "ApproxQuantile": "approx_quantile(",
+        "PercentileCont": "quantile_cont(",
+        "PercentileDisc": "quantile_disc(",
+        "WithinGroup": "WITHIN GROUP",
+        "Min": "min(",
+        "Max": "max(",
         "Filter": "FILTER",
     }
     assert {kind.__name__ for kind in AGGREGATE_CLASSES} == set(names)
