@@ -14,7 +14,15 @@ from enum import StrEnum
 from gateway.above import Form, form, is_noisy, origin
 from policies.terms import AggregateName
 from sandbox.algebra import Expr
-from sandbox.boundary import GroupingSet, Measurement, Moment, NoisyAggregate, Plan, StepBase
+from sandbox.boundary import (
+    GroupingSet,
+    GroupKey,
+    Measurement,
+    Moment,
+    NoisyAggregate,
+    Plan,
+    StepBase,
+)
 from sandbox.privacy.accuracy import deviation, half_width, sum_half_width
 from sandbox.privacy.grouping import sets_of, values_at_most
 from sandbox.privacy.measurements import mechanism
@@ -248,8 +256,11 @@ def _cell(
 
 
 def _beneath(measurement: Measurement, finer: GroupingSet, wanted: GroupingSet) -> int:
-    extra = set(finer.keys) - set(wanted.keys)
-    return math.prod(values_at_most(measurement.keys[key]) for key in extra)
+    extra = [measurement.keys[key] for key in set(finer.keys) - set(wanted.keys)]
+    declared = [key for key in extra if isinstance(key, GroupKey)]
+    if len(declared) < len(extra) and measurement.selection is not None:
+        return measurement.selection.keys_max
+    return math.prod(values_at_most(key) for key in declared)
 
 
 def step(moment: Moment) -> float:
