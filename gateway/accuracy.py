@@ -27,7 +27,13 @@ from sandbox.privacy.accuracy import deviation, half_width, sum_half_width
 from sandbox.privacy.grouping import sets_of, values_at_most
 from sandbox.privacy.measurements import mechanism
 
-_TOTALS = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
+_TOTALS = (
+    AggregateName.COUNT,
+    AggregateName.COUNT_DISTINCT,
+    AggregateName.SUM,
+    AggregateName.REGR_COUNT,
+)
+_MEANS = (AggregateName.AVG, AggregateName.REGR_AVGX, AggregateName.REGR_AVGY)
 _SAMPLES = (AggregateName.VAR_SAMP, AggregateName.STDDEV_SAMP)
 _ROOTS = (AggregateName.STDDEV_POP, AggregateName.STDDEV_SAMP)
 _SPREADS = (AggregateName.VAR_POP, AggregateName.VAR_SAMP, *_ROOTS)
@@ -149,7 +155,7 @@ def _of_form(plan: Plan, found: Form, cells: _Cells) -> Expected:
         return _unforetold(plan)
     [(index, weight)] = found.weights.items()
     aggregate = plan.aggregates[index]
-    if aggregate.name is AggregateName.AVG:
+    if aggregate.name in _MEANS:
         over = _average(plan, aggregate, cells)
     elif aggregate.name in _SPREADS:
         over = _variance(plan, aggregate, cells)

@@ -127,6 +127,20 @@ class AggregateName(StrEnum):
     QUANTILE_DISC = "quantile_disc"
     MIN = "min"
     MAX = "max"
+    COVAR_POP = "covar_pop"
+    COVAR_SAMP = "covar_samp"
+    CORR = "corr"
+    REGR_SLOPE = "regr_slope"
+    REGR_INTERCEPT = "regr_intercept"
+    REGR_R2 = "regr_r2"
+    REGR_COUNT = "regr_count"
+    REGR_AVGX = "regr_avgx"
+    REGR_AVGY = "regr_avgy"
+    REGR_SXX = "regr_sxx"
+    REGR_SYY = "regr_syy"
+    REGR_SXY = "regr_sxy"
+    BOOL_AND = "bool_and"
+    BOOL_OR = "bool_or"
 
 
 class PurposeClass(StrEnum):

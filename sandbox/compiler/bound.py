@@ -4,7 +4,7 @@ The relation is private by the rules of docs/proofs/relations.md; every aggregat
 groups are bounded by declarations; every key has declared values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.refusals import Refused, Stage
 from policies.terms import AggregateName
@@ -23,7 +23,7 @@ from sandbox.boundary import (
     StepBase,
     TableScan,
 )
-from sandbox.compiler.aggregates import ResolvedAggregate, parts_of
+from sandbox.compiler.aggregates import ResolvedAggregate, pair_of, parts_of
 from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
@@ -34,8 +34,9 @@ from sandbox.compiler.quantiles import instants, ranked, room_for
 from sandbox.compiler.resolve import ResolvedQuery
 from sandbox.compiler.settle import scanned
 from sandbox.compiler.sharing import Asked, share
-from sandbox.compiler.stepped import inside, stepped
+from sandbox.compiler.stepped import inside, paired, stepped
 from sandbox.privacy.aggregates import Argument, MomentSpec, Steps
+from sandbox.privacy.aggregates.pairs import PAIRED
 from sandbox.privacy.aggregates.quantile import INSTANTS
 from sandbox.privacy.contribution import (
     Sensitivity,
@@ -124,6 +125,23 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
         return Argument(distinct, aggregate.condition, whole, 0, 1)
     if value is None or aggregate.name is AggregateName.COUNT:
         return Argument(value, aggregate.condition, whole, 0, 1)
+    if aggregate.name in PAIRED:
+        counts = aggregate.name is AggregateName.REGR_COUNT
+        first, second = (
+            Argument(part, aggregate.condition, whole, 0, 1)
+            if counts
+            else _number(replace(aggregate, value=part), query, facts)
+            for part in pair_of(value)
+        )
+        return paired(aggregate.name, first, second)
+    return _number(aggregate, query, facts)
+
+
+def _number(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: DeclaredFacts) -> Argument:
+    """Return a numeric argument in steps. Refuses: a value without bounds."""
+    value = aggregate.value
+    if value is None:
+        raise ValueError("what is measured has a value")
     dated = instants(aggregate, value, facts.ends) if value.type in INSTANTS else None
     if dated is not None:
         return dated

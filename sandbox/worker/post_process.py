@@ -38,7 +38,12 @@ from sandbox.worker.set_cells import error_laws
 from sandbox.worker.sql_types import is_number
 
 _RECONCILED = IntervalMethod.RECONCILED_NOISE_LAW
-_EXACT = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
+_EXACT = (
+    AggregateName.COUNT,
+    AggregateName.COUNT_DISTINCT,
+    AggregateName.SUM,
+    AggregateName.REGR_COUNT,
+)
 
 
 def post_process(

@@ -73,6 +73,16 @@ LINES: dict[str, tuple[str, object, object]] = {
         [(49.89876881,)],
         [(49.90005,)],
     ),
+    "A7": (
+        "SELECT corr(children, children) AS r FROM persons WHERE region = 'north'",
+        [(None,)],
+        [(float("nan"),)],
+    ),
+    "A8": (
+        "SELECT bool_or(sex = 'F') AS b FROM persons WHERE region = 'north'",
+        [(False,)],
+        [(True,)],
+    ),
     "E1": ("SELECT count(*) AS n FROM persons WHERE name::INTEGER = 3", [(1,)], RAISES),
     "E2": (
         "SELECT sum(least(children + 1, 2147483648)) AS s FROM persons WHERE region = 'north'",

@@ -21,6 +21,15 @@ from tests.lab.bench import RUN_LIMITS, Bench, NotAccepted
 from tests.lab.order import rows_in_groups
 from tests.lab.values import plain
 
+_OF_BOTH = (
+    AggregateName.COVAR_POP,
+    AggregateName.COVAR_SAMP,
+    AggregateName.CORR,
+    AggregateName.REGR_SLOPE,
+    AggregateName.REGR_INTERCEPT,
+    AggregateName.REGR_R2,
+    AggregateName.REGR_SXY,
+)
 _NAMES = {
     AggregateName.COUNT: ("count",),
     AggregateName.COUNT_DISTINCT: ("units",),
@@ -30,6 +39,12 @@ _NAMES = {
     AggregateName.VAR_SAMP: ("sum", "count", "squares"),
     AggregateName.STDDEV_POP: ("sum", "count", "squares"),
     AggregateName.STDDEV_SAMP: ("sum", "count", "squares"),
+    AggregateName.REGR_COUNT: ("count",),
+    AggregateName.BOOL_AND: ("units",),
+    AggregateName.BOOL_OR: ("units",),
+    **dict.fromkeys((AggregateName.REGR_AVGX, AggregateName.REGR_AVGY), ("sum", "count")),
+    **dict.fromkeys((AggregateName.REGR_SXX, AggregateName.REGR_SYY), ("sum", "count", "squares")),
+    **dict.fromkeys(_OF_BOTH, ("sum", "count", "other", "products", "other_squares", "squares")),
 }
 
 

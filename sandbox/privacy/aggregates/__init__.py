@@ -15,6 +15,7 @@ from sandbox.privacy.aggregates.aggregate import (
 from sandbox.privacy.aggregates.avg import AVG
 from sandbox.privacy.aggregates.count import COUNT
 from sandbox.privacy.aggregates.count_distinct import COUNT_DISTINCT
+from sandbox.privacy.aggregates.pairs import PAIRED
 from sandbox.privacy.aggregates.quantile import (
     MAX,
     MEDIAN,
@@ -24,6 +25,7 @@ from sandbox.privacy.aggregates.quantile import (
     QUANTILE_DISC,
 )
 from sandbox.privacy.aggregates.sum import SUM
+from sandbox.privacy.aggregates.truth import BOOL_AND, BOOL_OR
 from sandbox.privacy.aggregates.variance import STDDEV_POP, STDDEV_SAMP, VAR_POP, VAR_SAMP
 
 AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
@@ -41,6 +43,9 @@ AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
         AggregateName.QUANTILE_DISC: QUANTILE_DISC,
         AggregateName.MIN: MIN,
         AggregateName.MAX: MAX,
+        AggregateName.BOOL_AND: BOOL_AND,
+        AggregateName.BOOL_OR: BOOL_OR,
+        **PAIRED,
     }
 )
 

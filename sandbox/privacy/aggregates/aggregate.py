@@ -82,14 +82,15 @@ class Ranked:
 class Ending:
     """What an aggregate finishes from.
 
-    `moments` are its noisy totals as BIGINT expressions, with the steps and the offset of each; `value_*` is the declared
-    interval of one value in steps of the first, `type` the SQL type of the result, `ranked` the candidates of an order
-    statistic.
+    `moments` are its noisy totals as BIGINT expressions, with the steps and the offset of each, and the half-width that holds
+    its noise with 95 %, in steps; `value_*` is the declared interval of one value in steps of the first, `type` the SQL
+    type of the result, `ranked` the candidates of an order statistic.
     """
 
     moments: tuple[Expr, ...]
     steps: tuple[Steps, ...]
     offsets: tuple[int, ...]
+    half_widths: tuple[int, ...]
     value_lower: int
     value_upper: int
     type: SqlType
