@@ -1,19 +1,53 @@
-"""How exact an answer will be, told before anything is spent: a function of the plan's scales, so it reveals nothing."""
+"""How exact an answer will be, told before anything is spent: a function of the plan's scales, so it reveals nothing.
 
-from dataclasses import dataclass
-from math import hypot
+Statement   `half_width` holds the error of a column's noise with 95 %, whatever the data. Where the error depends on how many
+            rows a value is over, `at` gives it for a number of rows, for the worst values the declaration allows.
+Basis       `noise_law`: one total, the law itself. `bound`: a sum of several, a clamped one, a coarser grouping set, an average;
+            the true half-width is at most this (averages and variances to the first order in 1 / rows).
+Not in it   What the declared bounds cut off; that is no noise.
+"""
 
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gateway.above import Form, form, is_noisy, origin
 from policies.terms import AggregateName
-from sandbox.algebra import AggregateRef, KeyRef, walk
-from sandbox.boundary import Moment, NoisyAggregate, Plan, StepBase
+from sandbox.algebra import Expr
+from sandbox.boundary import (
+    GroupingSet,
+    GroupKey,
+    Measurement,
+    Moment,
+    NoisyAggregate,
+    Plan,
+    StepBase,
+)
 from sandbox.privacy.accuracy import deviation, half_width, sum_half_width
+from sandbox.privacy.grouping import sets_of, values_at_most
 from sandbox.privacy.measurements import mechanism
 
-_TOTALS = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
-_SPREADS = (AggregateName.VAR_POP, AggregateName.VAR_SAMP)
+_TOTALS = (
+    AggregateName.COUNT,
+    AggregateName.COUNT_DISTINCT,
+    AggregateName.SUM,
+    AggregateName.REGR_COUNT,
+)
+_MEANS = (AggregateName.AVG, AggregateName.REGR_AVGX, AggregateName.REGR_AVGY)
+_SAMPLES = (AggregateName.VAR_SAMP, AggregateName.STDDEV_SAMP)
+_ROOTS = (AggregateName.STDDEV_POP, AggregateName.STDDEV_SAMP)
+_SPREADS = (AggregateName.VAR_POP, AggregateName.VAR_SAMP, *_ROOTS)
 ALPHA = 0.05  # intervals cover 95 %
 # An average's error depends on how many rows it is over, which is what nobody may know; so it is told for these.
 ROWS_EXAMPLES = (100, 1_000, 10_000, 100_000)
+
+
+class Basis(StrEnum):
+    """What a foretold half-width is."""
+
+    NOISE_LAW = "noise_law"
+    BOUND = "bound"
+    WITH_ANSWER = "with_answer"  # it cannot be foretold; the answer brings it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +59,28 @@ class AtRows:
 
 
 @dataclass(frozen=True, slots=True)
+class OverRows:
+    """A half-width that falls with the number of rows: min(widest, times / (rows - less)), its root with `root`."""
+
+    times: float
+    widest: float
+    less: int
+    root: bool
+
+    def at(self, rows: int) -> float:
+        """Return the half-width over so many rows."""
+        found = (
+            self.widest if rows <= self.less else min(self.widest, self.times / (rows - self.less))
+        )
+        return math.sqrt(found) if self.root else found
+
+    def tenth_from(self) -> int:
+        """Return over how many rows it is a tenth of the widest it can be."""
+        share = 100.0 if self.root else 10.0
+        return math.ceil(share * self.times / self.widest) + self.less
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """The error of one column. `half_width` and `deviation` are None where they depend on how many rows there are."""
 
@@ -32,16 +88,35 @@ class Expected:
     scales: tuple[float, ...]
     half_width: float | None
     deviation: float | None
-    at_rows: tuple[AtRows, ...]
+    over_rows: OverRows | None
+    basis: Basis
+
+    @property
+    def at_rows(self) -> tuple[AtRows, ...]:
+        """Return the half-width for some numbers of rows."""
+        over = self.over_rows
+        return () if over is None else tuple(AtRows(n, over.at(n)) for n in ROWS_EXAMPLES)
 
     def at(self, rows: int | None) -> float | None:
         """Return the half-width, over so many rows if it depends on them; None where it cannot be foretold."""
-        if self.half_width is not None or not self.at_rows or rows is None:
-            return self.half_width
-        *_, before, last = self.at_rows
-        if before.half_width == last.half_width:
-            return last.half_width  # the declared interval is the bound, over however many rows
-        return last.half_width * last.rows / rows
+        if self.over_rows is not None and rows is not None:
+            return self.over_rows.at(rows)
+        return self.half_width
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """The noise of one moment in the cells of one grouping set.
+
+    `cells` is how many cells of the moment add up, `rounding` the deviation, in steps, that making the sets agree adds.
+    """
+
+    moment: Moment
+    cells: int
+    rounding: float
+
+
+_Cells = tuple[_Cell, ...]
 
 
 def expected(plan: Plan) -> tuple[Expected | None, ...]:
@@ -49,69 +124,149 @@ def expected(plan: Plan) -> tuple[Expected | None, ...]:
     return tuple(_of_output(plan, output.expr) for output in plan.post.outputs)
 
 
-def _of_output(plan: Plan, expr: object) -> Expected | None:
-    if isinstance(expr, KeyRef):
+def _of_output(plan: Plan, expr: Expr) -> Expected | None:
+    relation = plan.post.relation
+    if not is_noisy(expr, relation):
         return None
-    refs = tuple(node for node in walk(expr) if isinstance(node, AggregateRef))  # type: ignore[arg-type]
-    if not refs:
-        return None
-    moments = tuple(
-        dict.fromkeys(index for ref in refs for index in plan.aggregates[ref.index].moments)
+    over_cells = origin(expr, relation)
+    found = None if over_cells is None else form(over_cells)
+    if found is None or not found.weights:
+        return _unforetold(plan)
+    errors = [_of_form(plan, found, cells) for cells in _shown_cells(plan)]
+    # the least exact of the grouping sets speaks for the column
+    return max(errors, key=_worth)
+
+
+def _worth(error: Expected) -> float:
+    return error.over_rows.times if error.over_rows is not None else error.half_width or 0.0
+
+
+def _unforetold(plan: Plan) -> Expected:
+    scales = tuple(float.fromhex(m.scale) * step(m) for m in plan.measurement.moments)
+    law = mechanism(plan.accountant).value
+    return Expected(law, scales, None, None, None, Basis.WITH_ANSWER)
+
+
+def _of_form(plan: Plan, found: Form, cells: _Cells) -> Expected:
+    names = {plan.aggregates[index].name for index in found.weights}
+    if names <= set(_TOTALS):
+        return _total(plan, found, cells)
+    if len(found.weights) > 1:
+        return _unforetold(plan)
+    [(index, weight)] = found.weights.items()
+    aggregate = plan.aggregates[index]
+    if aggregate.name in _MEANS:
+        over = _average(plan, aggregate, cells)
+    elif aggregate.name in _SPREADS:
+        over = _variance(plan, aggregate, cells)
+    else:
+        return _unforetold(plan)
+    factor = abs(weight) ** (2 if over.root else 1)
+    over = replace(over, times=over.times * factor, widest=over.widest * factor)
+    return replace(
+        _unforetold(plan), over_rows=over, basis=Basis.BOUND, scales=_scales(aggregate, cells)
     )
-    used = tuple(plan.measurement.moments[index] for index in moments)
-    scales = tuple(float.fromhex(moment.scale) * step(moment) for moment in used)
+
+
+def _total(plan: Plan, found: Form, cells: _Cells) -> Expected:
+    """Return the error of a weighted sum of counts and sums, each of which may be made of a centred one and a count."""
     law = mechanism(plan.accountant)
-    if not isinstance(expr, AggregateRef):
-        # An expression over several noisy values: its interval comes with the answer.
-        return Expected(law.value, scales, None, None, ())
-    aggregate = plan.aggregates[expr.index]
-    if aggregate.name is AggregateName.AVG:
-        return Expected(law.value, scales, None, None, _average(plan, aggregate))
-    if aggregate.name in _SPREADS:
-        return Expected(law.value, scales, None, None, _variance(plan, aggregate))
-    if aggregate.name not in _TOTALS:
-        return Expected(law.value, scales, None, None, ())
-    return _total(plan, aggregate, scales)
+    worth: dict[int, float] = {}
+    for index, weight in found.weights.items():
+        aggregate = plan.aggregates[index]
+        first, *rest = aggregate.moments
+        unit = step(cells[first].moment) * weight
+        worth[first] = worth.get(first, 0.0) + unit
+        for moment in rest:
+            worth[moment] = worth.get(moment, 0.0) + unit * float(aggregate.offsets[0])
+    # Laplace noise of several cells is closer to the normal law than that of one, so one as wide is a bound.
+    terms = tuple(
+        (cells[moment].moment.scale, value * math.sqrt(cells[moment].cells))
+        for moment, value in worth.items()
+        if value
+    )
+    alone = len(terms) == 1 and not found.cut and not plan.measurement.sets
+    rounding = math.hypot(*(value * cells[moment].rounding for moment, value in worth.items()))
+    return Expected(
+        law.value,
+        tuple(float.fromhex(scale) * abs(value) for scale, value in terms),
+        (sum_half_width(law, terms, ALPHA) if terms else 0.0) + 2 * rounding,
+        math.hypot(rounding, *(value * deviation(law, scale) for scale, value in terms)),
+        None,
+        Basis.NOISE_LAW if alone else Basis.BOUND,
+    )
 
 
-def _total(plan: Plan, aggregate: NoisyAggregate, scales: tuple[float, ...]) -> Expected:
-    """Return the error of a count, or of a sum that may be made of a centred one and a count."""
-    law = mechanism(plan.accountant)
-    used = tuple(plan.measurement.moments[index] for index in aggregate.moments)
-    worth = (1.0, *(float(aggregate.offsets[0]) for _ in used[1:]))
-    terms = tuple((moment.scale, weight) for moment, weight in zip(used, worth, strict=True))
-    spread = hypot(*(weight * deviation(law, scale) for scale, weight in terms))
-    unit = step(used[0])
-    return Expected(law.value, scales, sum_half_width(law, terms, ALPHA) * unit, spread * unit, ())
-
-
-def _average(plan: Plan, aggregate: NoisyAggregate) -> tuple[AtRows, ...]:
+def _average(plan: Plan, aggregate: NoisyAggregate, cells: _Cells) -> OverRows:
     """Bound the half-width by the worst mean the declaration allows: (h_sum + max|value - middle| * h_count) / rows."""
-    total, count = (plan.measurement.moments[index] for index in aggregate.moments)
+    total, count = (cells[index] for index in aggregate.moments)
     of_total, of_count = _half(plan, total), _half(plan, count)
-    width = (aggregate.value_upper - aggregate.value_lower) * step(total)
+    width = (aggregate.value_upper - aggregate.value_lower) * step(total.moment)
     middle = aggregate.offsets[0]
     ends = (aggregate.value_lower - middle, aggregate.value_upper - middle)
-    largest = max(map(abs, ends)) * step(total)
-    return tuple(
-        # The answer is clamped into the declared interval, so no error is wider than that.
-        AtRows(rows, min(width, (of_total + largest * of_count) / rows))
-        for rows in ROWS_EXAMPLES
-    )
+    largest = max(map(abs, ends)) * step(total.moment)
+    # The answer is clamped into the declared interval, so no error is wider than that.
+    return OverRows(of_total + largest * of_count, width, 0, False)
 
 
-def _variance(plan: Plan, aggregate: NoisyAggregate) -> tuple[AtRows, ...]:
-    """Bound the half-width of a variance: squares, and twice the largest deviation times the error of the mean."""
-    total, count, squares = (plan.measurement.moments[index] for index in aggregate.moments)
-    of_total, of_count, of_squares = (_half(plan, m) for m in (total, count, squares))
-    largest = (aggregate.value_upper - aggregate.value_lower) / 2 * step(total)
+def _variance(plan: Plan, aggregate: NoisyAggregate, cells: _Cells) -> OverRows:
+    """Bound the half-width of a variance: squares, and twice the largest deviation times the error of the mean.
+
+    A standard deviation is off by the root of that at most: |√a - √b| ≤ √|a - b|.
+    """
+    total, count, squares = (cells[index] for index in aggregate.moments)
+    of_total, of_count, of_squares = (_half(plan, c) for c in (total, count, squares))
+    largest = (aggregate.value_upper - aggregate.value_lower) / 2 * step(total.moment)
     of_mean = of_total + largest * of_count
     worst = of_squares + largest**2 / 2 * of_count + 2 * largest * of_mean
-    return tuple(AtRows(rows, min(largest**2, worst / rows)) for rows in ROWS_EXAMPLES)
+    sample = aggregate.name in _SAMPLES
+    widest = largest**2 * (2 if sample else 1)
+    return OverRows(worst, widest, 1 if sample else 0, aggregate.name in _ROOTS)
 
 
-def _half(plan: Plan, moment: Moment) -> float:
-    return half_width(mechanism(plan.accountant), moment.scale, ALPHA) * step(moment)
+def _half(plan: Plan, cell: _Cell) -> float:
+    one = half_width(mechanism(plan.accountant), cell.moment.scale, ALPHA)
+    return (one * math.sqrt(cell.cells) + 2 * cell.rounding) * step(cell.moment)
+
+
+def _scales(aggregate: NoisyAggregate, cells: _Cells) -> tuple[float, ...]:
+    used = [cells[index].moment for index in aggregate.moments]
+    return tuple(float.fromhex(moment.scale) * step(moment) for moment in used)
+
+
+def _shown_cells(plan: Plan) -> tuple[_Cells, ...]:
+    """Return the noise of each moment in the cells of each grouping set that the answer shows."""
+    every = sets_of(plan.measurement)
+    shown = dict.fromkeys(plan.post.sets) if plan.post.sets else range(len(every))
+    return tuple(_cells(plan.measurement, every, every[index]) for index in shown)
+
+
+def _cells(measurement: Measurement, every: tuple[GroupingSet, ...], wanted: GroupingSet) -> _Cells:
+    return tuple(_cell(measurement, every, wanted, place) for place in range(len(wanted.moments)))
+
+
+def _cell(
+    measurement: Measurement,
+    every: tuple[GroupingSet, ...],
+    wanted: GroupingSet,
+    place: int,
+) -> _Cell:
+    measured = [(each, index) for each in every if (index := each.moments[place]) is not None]
+    rounding = math.sqrt(2.0 ** len(wanted.keys) / 12.0) if len(measured) > 1 else 0.0
+    cells = [
+        _Cell(measurement.moments[index], _beneath(measurement, each, wanted), rounding)
+        for each, index in measured
+        if set(wanted.keys) <= set(each.keys)
+    ]
+    return min(cells, key=lambda cell: float.fromhex(cell.moment.scale) * math.sqrt(cell.cells))
+
+
+def _beneath(measurement: Measurement, finer: GroupingSet, wanted: GroupingSet) -> int:
+    extra = [measurement.keys[key] for key in set(finer.keys) - set(wanted.keys)]
+    declared = [key for key in extra if isinstance(key, GroupKey)]
+    if len(declared) < len(extra) and measurement.selection is not None:
+        return measurement.selection.keys_max
+    return math.prod(values_at_most(key) for key in declared)
 
 
 def step(moment: Moment) -> float:

@@ -37,8 +37,13 @@ def noise_fields(error: Expected) -> dict[str, Any]:
         "scale": list(error.scales),
         "half_width_95": error.half_width,
         "deviation": error.deviation,
+        "basis": error.basis.value,
         # The smallest value, of a count the smallest group, that is told to within a tenth of itself.
         "tenth_from": None if error.half_width is None else 10 * error.half_width,
+        # Over how many rows an average is told to within a tenth of the widest error its declaration allows.
+        "tenth_of_range_from_rows": None
+        if error.over_rows is None
+        else error.over_rows.tenth_from(),
         "half_width_95_at_rows": [
             {"rows": at.rows, "half_width": at.half_width} for at in error.at_rows
         ],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from gateway.accuracy import Expected, expected
+from gateway.accuracy import Basis, Expected, expected
 from gateway.wanted import Accuracy, Wanted
 from policies.refusals import Refused, Stage
 from policies.terms import PrivacyLoss
@@ -99,9 +99,9 @@ def _target(
     known: dict[str, Decimal],
 ) -> Target:
     error = errors[index]
-    if error is None or (error.half_width is None and not error.at_rows):
+    if error is None or error.basis is Basis.WITH_ANSWER:
         raise _refused("accuracy_not_foretold", column=label)
-    if error.half_width is None and wanted.rows is None:
+    if error.over_rows is not None and wanted.rows is None:
         raise _refused("accuracy_needs_rows", column=label)
     size = wanted.size
     if wanted.percent:

@@ -122,6 +122,12 @@ _GRANTS = {
         "`{table}.{column}` may not be used as {use}; granted: {granted}; ask `{owner}` for that use",
         "`{table}.{column}` 不可用作 {use}；已授权：{granted}；请向 `{owner}` 申请",
     ),
+    "too_few_bins": Message(
+        400,
+        "`{what}` looks for a value in each of {groups} groups, and one release has time for {limit}; "
+        "use fewer groups or fewer order statistics",
+        "`{what}` 须在 {groups} 个分组中各自查找数值，而一次发布至多支持 {limit} 个；请减少分组或减少分位数",
+    ),
     "aggregate_not_granted": Message(
         403,
         "the aggregate `{name}` is not granted; granted: {granted}",

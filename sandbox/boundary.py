@@ -115,6 +115,7 @@ class MomentKind(StrEnum):
     SUM = "sum"  # clipped sum of clamped steps
     PRESENCE = "presence"  # 1 if the unit has a counted row in the group, else 0
     DISTINCT = "distinct"  # its distinct values, at most `partial_upper`; a group's total counts each value once
+    RANK = "rank"  # its rows in bins of the declared interval; what is released is the number of one bin
 
 
 class StepBase(StrEnum):
@@ -124,6 +125,28 @@ class StepBase(StrEnum):
     TWO = "two"
 
 
+class RankSide(StrEnum):
+    """What a rank is looked for: the answer itself, or an end of its interval."""
+
+    POINT = "point"
+    LOWER = "lower"
+    UPPER = "upper"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which value of a group is looked for, and among which candidates.
+
+    The candidates are the bins of `bin_steps` steps from `row_lower` to `row_upper`. Looked for is the bin below whose end
+    lie numerator/denominator of the rows, moved a known number of rows by `side` (sandbox/privacy/ranks.py).
+    """
+
+    numerator: int
+    denominator: int
+    side: RankSide
+    bin_steps: int
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One vector of whole numbers over the groups, and everything its noise follows from.
@@ -131,6 +154,7 @@ class Moment:
     Units: `row_*` and `partial_*` in steps; a row value is `value` divided by base**-exponent and rounded to nearest.
     `sensitivity_l1` and `sensitivity_l2_squared` bound how far one privacy unit moves the whole vector.
     `scale` is the noise scale as `float.hex()`, so that both sides of the boundary compare it bit for bit.
+    Of a `RANK`, partials are rows, and sensitivity and scale are those of its candidates' scores.
     """
 
     kind: MomentKind
@@ -145,6 +169,7 @@ class Moment:
     sensitivity_l2_squared: int
     loss: PrivacyLoss
     scale: str
+    rank: Rank | None = None  # of a `RANK`, and of nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +296,7 @@ class IntervalMethod(StrEnum):
     EXACT_NOISE_LAW = "exact_noise_law"
     RECONCILED_NOISE_LAW = "reconciled_noise_law"  # of a total made from the noise of several sets
     SIMULATED_NOISE_LAW = "simulated_noise_law"
+    RELEASED_RANKS = "released_ranks"  # between two more noisy values, charged with the first
     NONE = "none"
 
 
@@ -298,6 +324,7 @@ class Mechanism(StrEnum):
 
     DISCRETE_LAPLACE = "discrete_laplace"
     DISCRETE_GAUSSIAN = "discrete_gaussian"
+    NOISY_MAX = "noisy_max"  # one choice among scored candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +349,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class NoisyAggregates:
-    """Noisy totals, one vector per moment, aligned with `keys`. Everything computed from them alone is free.
+    """Noisy totals, of a rank the chosen bins, one vector per moment, aligned with `keys`. Everything computed from them
+    alone is free.
 
     With grouping sets keys and vectors go set after set, as in the worker's exact totals; `sizes` are public.
     """

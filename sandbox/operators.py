@@ -58,6 +58,7 @@ class Op(StrEnum):
     DATE_DIFF = "date_diff"
     DATE_ADD = "date_add"  # date plus a constant number of `unit`
     IS_NAN = "is_nan"
+    FROM_EPOCH = "from_epoch"  # the day or second with a whole number counted from 1970 on
 
 
 class TimeUnit(StrEnum):

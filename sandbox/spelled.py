@@ -37,6 +37,7 @@ SPELLED: tuple[type, ...] = (
     boundary.DomainSource,
     boundary.GroupKey,
     boundary.PrivateKey,
+    boundary.Rank,
     boundary.Moment,
     boundary.NoisyAggregate,
     boundary.Output,

@@ -140,6 +140,8 @@ def shown_check(check: Check) -> str:
         for at in noise["half_width_95_at_rows"] if noise else ():
             half = at["half_width"]
             lines.append(f"±95 %    {column['name']}: ±{number(half)} over {at['rows']} rows")
+        if noise and noise["basis"] == "with_answer":
+            lines.append(f"±95 %    {column['name']}: known with the answer only")
     lines += [
         f"hidden   a group of {at['units']} with probability {at['probability']}"
         for at in check.hidden

@@ -28,6 +28,7 @@ NUMERIC = (
     TypeKind.DECIMAL,
     TypeKind.DOUBLE,
 )
+_INSTANTS = (TypeKind.DATE, TypeKind.TIMESTAMP)  # min, max and quantiles take them
 _WHOLE = (TypeKind.INTEGER, TypeKind.BIGINT, TypeKind.HUGEINT)
 
 
@@ -95,8 +96,8 @@ def _column(
         yield _no(at, f"is not a column of `{table.name}`")
         return
     kind = column.type
-    if ColumnUse.AGGREGATE in grant.uses and kind.kind not in NUMERIC:
-        yield _no((*at, "use"), f"has `aggregate`, but {kind} is not a number")
+    if ColumnUse.AGGREGATE in grant.uses and kind.kind not in (*NUMERIC, *_INSTANTS):
+        yield _no((*at, "use"), f"has `aggregate`, but {kind} is not a number, a day or an instant")
     if grant.bounds is not None and not _bound_fits(grant.bounds.lower, kind):
         yield _no((*at, "bounds"), f"are not values of {kind}")
     if grant.bin is not None and kind.kind not in NUMERIC:

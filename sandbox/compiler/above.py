@@ -1,5 +1,7 @@
 """Above the release: group keys, aggregates, and what is computed from them."""
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from policies.terms import SqlType
@@ -45,11 +47,7 @@ class AboveReader(KeyedReader):
         """Return a noisy aggregate; one that is asked twice is measured once."""
         found = read_aggregate(node, self.rows)
         for index, known in enumerate(self.aggregates):
-            if (known.name, known.value, known.condition) == (
-                found.name,
-                found.value,
-                found.condition,
-            ):
+            if replace(known, words=found.words, at=found.at) == found:
                 return AggregateRef(index, known.type)
         self.aggregates.append(found)
         return AggregateRef(len(self.aggregates) - 1, found.type)

@@ -4,7 +4,7 @@ The relation is private by the rules of docs/proofs/relations.md; every aggregat
 groups are bounded by declarations; every key has declared values.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.refusals import Refused, Stage
 from policies.terms import AggregateName
@@ -23,19 +23,27 @@ from sandbox.boundary import (
     StepBase,
     TableScan,
 )
-from sandbox.compiler.aggregates import ResolvedAggregate, parts_of
+from sandbox.compiler.aggregates import ResolvedAggregate, pair_of, parts_of
 from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
-from sandbox.compiler.intervals import interval
+from sandbox.compiler.intervals import EVERYTHING, interval
 from sandbox.compiler.lineage import origin
 from sandbox.compiler.private_keys import group_keys, groups_per_unit
+from sandbox.compiler.quantiles import instants, ranked, room_for
 from sandbox.compiler.resolve import ResolvedQuery
 from sandbox.compiler.settle import scanned
 from sandbox.compiler.sharing import Asked, share
-from sandbox.compiler.stepped import inside, stepped
+from sandbox.compiler.stepped import inside, paired, stepped
 from sandbox.privacy.aggregates import Argument, MomentSpec, Steps
-from sandbox.privacy.contribution import Sensitivity, bound_partials, sensitivity
+from sandbox.privacy.aggregates.pairs import PAIRED
+from sandbox.privacy.aggregates.quantile import INSTANTS
+from sandbox.privacy.contribution import (
+    Sensitivity,
+    bound_partials,
+    rank_sensitivity,
+    sensitivity,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,10 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
     contribution = facts.contributions.of(query.relation)
     keys = group_keys(permitted, facts)
     groups = groups_per_unit(keys, contribution)
-    specs, aggregates = share(tuple(Asked(a, _argument(a, query, facts)) for a in query.aggregates))
+    room = room_for(keys, query.aggregates)
+    specs, aggregates = share(
+        tuple(Asked(a, ranked(_argument(a, query, facts), a, room)) for a in query.aggregates)
+    )
     return BoundedQuery(
         permitted=permitted,
         scans=_scans(query),
@@ -90,7 +101,11 @@ def bound(permitted: PermittedQuery) -> BoundedQuery:
 def _bounded(spec: MomentSpec, rows_per_group_max: int, groups: int) -> BoundedMoment:
     try:
         lower, upper = bound_partials(spec.kind, spec.row_lower, spec.row_upper, rows_per_group_max)
-        reach = sensitivity(lower, upper, groups)
+        reach = (
+            rank_sensitivity(spec.rank, rows_per_group_max, groups)
+            if spec.rank is not None
+            else sensitivity(lower, upper, groups)
+        )
     except ValueError:
         raise Refused(
             "bounds_too_wide",
@@ -110,7 +125,27 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
         return Argument(distinct, aggregate.condition, whole, 0, 1)
     if value is None or aggregate.name is AggregateName.COUNT:
         return Argument(value, aggregate.condition, whole, 0, 1)
-    reach = interval(value, facts.bounds)
+    if aggregate.name in PAIRED:
+        counts = aggregate.name is AggregateName.REGR_COUNT
+        first, second = (
+            Argument(part, aggregate.condition, whole, 0, 1)
+            if counts
+            else _number(replace(aggregate, value=part), query, facts)
+            for part in pair_of(value)
+        )
+        return paired(aggregate.name, first, second)
+    return _number(aggregate, query, facts)
+
+
+def _number(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: DeclaredFacts) -> Argument:
+    """Return a numeric argument in steps. Refuses: a value without bounds."""
+    value = aggregate.value
+    if value is None:
+        raise ValueError("what is measured has a value")
+    dated = instants(aggregate, value, facts.ends) if value.type in INSTANTS else None
+    if dated is not None:
+        return dated
+    reach = interval(value, facts.bounds) if value.type not in INSTANTS else EVERYTHING
     if reach.low is None or reach.high is None:
         columns = ", ".join(_named(c, query) for c in columns_of(value))
         raise Refused(

@@ -44,6 +44,20 @@ class DeclaredFacts:
         definition = self._query.known[column]
         return both(interval_of(definition, self.bounds, self._rows(definition)), narrowed_to)
 
+    def ends(self, column: Column) -> tuple[date, date] | None:
+        """Return the first and the last declared day or instant of a column, or None without a declaration.
+
+        A derived column has those of the columns of its own type that its values are taken from.
+        """
+        sources = self.spelt_out(column)
+        if any(not isinstance(s, Column) or s.type != column.type for s in sources):
+            return None
+        found = [self._registered_ends(s) for s in sources if isinstance(s, Column)]
+        known = [each for each in found if each is not None]
+        if not known or len(known) < len(found):
+            return None
+        return min(low for low, _ in known), max(high for _, high in known)
+
     def domain(self, column: Column) -> Domain | None:
         """Return the declared domain of a column and whether NULL is declared in it, or None without a declaration.
 
@@ -105,6 +119,16 @@ class DeclaredFacts:
         if isinstance(domain, RangeDomain):
             return Interval(_number(domain.lower), _number(domain.upper))
         return of_numbers(self._published(column))
+
+    def _registered_ends(self, column: Column) -> tuple[date, date] | None:
+        grant = self._grant(column)
+        found: ValueBound | RangeDomain | None = None
+        if grant is not None:
+            domain = grant.domain if isinstance(grant.domain, RangeDomain) else None
+            found = grant.bounds or domain
+        if found is None or not isinstance(found.lower, date) or not isinstance(found.upper, date):
+            return None
+        return found.lower, found.upper
 
     def _declared(self, column: Column) -> Domain | None:
         grant = self._grant(column)

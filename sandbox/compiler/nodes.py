@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 from sqlglot import exp
 
+from sandbox.compiler.order_calls import ORDER_CLASSES
+
 _BINARY = frozenset({"this", "expression"})
 _UNARY = frozenset({"this"})
 _SET = frozenset({"this", "expression", "distinct", "with_"})
@@ -101,7 +103,24 @@ _AGGREGATES: dict[type[exp.Expr], frozenset[str]] = {
     exp.CountIf: _UNARY,
     exp.Sum: _UNARY,
     exp.Avg: _UNARY,
+    exp.CovarPop: _BINARY,
+    exp.CovarSamp: _BINARY,
+    exp.Corr: _BINARY,
+    exp.RegrSlope: _BINARY,
+    exp.RegrIntercept: _BINARY,
+    exp.RegrR2: _BINARY,
+    exp.RegrCount: _BINARY,
+    exp.RegrAvgx: _BINARY,
+    exp.RegrAvgy: _BINARY,
+    exp.RegrSxx: _BINARY,
+    exp.RegrSyy: _BINARY,
+    exp.RegrSxy: _BINARY,
     exp.ApproxDistinct: _UNARY,
+    exp.Quantile: frozenset({"this", "quantile"}),
+    exp.ApproxQuantile: frozenset({"this", "quantile"}),
+    exp.PercentileCont: _BINARY,
+    exp.PercentileDisc: _BINARY,
+    exp.WithinGroup: _BINARY,
     exp.Distinct: frozenset({"expressions", "on"}),
     exp.Filter: _BINARY,
     exp.Grouping: frozenset({"expressions"}),
@@ -199,7 +218,22 @@ AGGREGATE_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.StddevPop,
     exp.StddevSamp,
     exp.Stddev,
+    exp.LogicalAnd,
+    exp.LogicalOr,
+    exp.CovarPop,
+    exp.CovarSamp,
+    exp.Corr,
+    exp.RegrSlope,
+    exp.RegrIntercept,
+    exp.RegrR2,
+    exp.RegrCount,
+    exp.RegrAvgx,
+    exp.RegrAvgy,
+    exp.RegrSxx,
+    exp.RegrSyy,
+    exp.RegrSxy,
     exp.ApproxDistinct,
+    *ORDER_CLASSES,
     exp.Filter,
 )
 

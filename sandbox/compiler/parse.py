@@ -160,14 +160,14 @@ def _refuse_function(node: exp.Expr, name: str, text: str) -> Refused:
 def _refuse_node(node: exp.Expr, text: str) -> Refused:
     if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
         node = node.this  # the parser wraps `any_value` in one of them
-    if isinstance(node, exp.Func):
+    if isinstance(node, exp.Func) and type(node) not in _CURES:
         return _refuse_function(node, _function_name(node), text)
     return Refused(
         "sql_feature_refused",
         Stage.PARSE,
         at=position(node, text),
         what=_FEATURES.get(type(node), type(node).__name__.lower()),
-        cure="docs/SQL.md lists what may be asked",
+        cure=_CURES.get(type(node), "docs/SQL.md lists what may be asked"),
     )
 
 
@@ -187,3 +187,5 @@ _FEATURES: dict[type[exp.Expr], str] = {
     exp.Struct: "a struct",
     exp.Array: "a list",
 }
+
+_CURES: dict[type[exp.Expr], str] = {exp.Array: "write one call for each value of the list"}

@@ -15,7 +15,12 @@ from sandbox.compiler.bound import BoundedMoment, BoundedQuery
 from sandbox.compiler.canonical import canonical
 from sandbox.compiler.choosing import loss_with_delta, selection_and_rest
 from sandbox.compiler.set_moments import share_out
-from sandbox.privacy.measurements import NotProved, calibrate, prove
+from sandbox.privacy.measurements import (
+    NotProved,
+    calibrate,
+    calibrate_choice,
+    prove,
+)
 
 
 def plan(bounded: BoundedQuery, loss: PrivacyLoss) -> Plan:
@@ -74,9 +79,13 @@ def _check_caps(bounded: BoundedQuery, loss: PrivacyLoss) -> None:
 def _moment(moment: BoundedMoment, share: PrivacyLoss) -> Moment:
     spec, reach = moment.spec, moment.sensitivity
     try:
-        scale = calibrate(share.accountant, reach.l1, reach.l2_squared, share)
-        # a second way to the same claim: the map of the very measurement the worker will use
-        prove(share.accountant, reach.l1, reach.l2_squared, scale, share)
+        if spec.rank is not None:
+            one = reach.l2_squared // reach.l1
+            scale = calibrate_choice(share.accountant, one, reach.l1 // one, share)
+        else:
+            scale = calibrate(share.accountant, reach.l1, reach.l2_squared, share)
+            # a second way to the same claim: the map of the very measurement the worker will use
+            prove(share.accountant, reach.l1, reach.l2_squared, scale, share)
     except (NotProved, ValueError):
         raise Refused("loss_too_small", Stage.PLAN, asked=amount(share), moments=1) from None
     return Moment(
@@ -92,4 +101,5 @@ def _moment(moment: BoundedMoment, share: PrivacyLoss) -> Moment:
         sensitivity_l2_squared=reach.l2_squared,
         loss=share,
         scale=scale,
+        rank=spec.rank,
     )

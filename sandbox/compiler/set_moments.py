@@ -14,10 +14,12 @@ from sandbox.boundary import GroupingSet, GroupKey, MomentKind
 from sandbox.compiler.amounts import amount
 from sandbox.compiler.bound import BoundedMoment, BoundedQuery
 from sandbox.compiler.private_keys import declared
+from sandbox.privacy.composition import shares as shares_of
 from sandbox.privacy.composition import split
 from sandbox.privacy.consistency import Keys
 from sandbox.privacy.contribution import set_sensitivity
 from sandbox.privacy.grouping import reach_of, values_at_most
+from sandbox.privacy.ranks import weight
 from sandbox.privacy.spread import Noisy, variances
 
 
@@ -39,7 +41,7 @@ class SetMoments:
 
 
 def share_out(bounded: BoundedQuery, loss: PrivacyLoss) -> SetMoments:
-    """Share the loss equally over the moments, and each moment's share equally over the sets it is measured in.
+    """Share the loss over the moments by their weights, and each moment's share equally over the sets it is measured in.
 
     Refuses: a loss too small to split.
     """
@@ -49,10 +51,11 @@ def share_out(bounded: BoundedQuery, loss: PrivacyLoss) -> SetMoments:
     everything = tuple(range(len(bounded.keys)))
     sets = tuple(sorted(dict.fromkeys(listed), key=len, reverse=True)) or (everything,)
     measured = [_measured_in(moment, sets, bounded, loss.accountant) for moment in bounded.moments]
+    weights = tuple(weight(moment.spec.rank) for moment in bounded.moments)
     try:
         losses = [
             split(share, len(each))[0]
-            for share, each in zip(split(loss, len(measured)), measured, strict=True)
+            for share, each in zip(shares_of(loss, weights), measured, strict=True)
         ]
     except ValueError:
         count = sum(map(len, measured))

@@ -11,6 +11,7 @@ from sandbox.compiler.aggregates import ResolvedAggregate
 from sandbox.compiler.intervals import Interval
 from sandbox.compiler.types import is_integer
 from sandbox.privacy.aggregates import Argument, Steps
+from sandbox.privacy.aggregates.pairs import OF_SECOND, Pair
 
 BINARY_STEPS_MAX = 20  # a DOUBLE is measured in steps of at least 2**-20
 # A step is split where the middle of an interval of at most so many lies between two: it matters for few of them only.
@@ -41,6 +42,12 @@ def stepped(aggregate: ResolvedAggregate, found: Interval, *, summed: bool) -> A
         )
     argument = Argument(value, aggregate.condition, steps, low, high)
     return argument if summed or aggregate.name is AggregateName.SUM else _split(argument)
+
+
+def paired(name: AggregateName, first: Argument, second: Argument) -> Pair:
+    """Return two arguments as one; the one that the aggregate's name is about comes first."""
+    own, other = (second, first) if name in OF_SECOND else (first, second)
+    return Pair(own.value, own.condition, own.steps, own.row_lower, own.row_upper, other=other)
 
 
 def _split(argument: Argument) -> Argument:

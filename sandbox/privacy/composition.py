@@ -7,16 +7,24 @@ from policies.terms import PrivacyLoss
 
 
 def split(loss: PrivacyLoss, parts: int) -> tuple[PrivacyLoss, ...]:
-    """Return equal shares of a loss, rounded down so that together they never exceed it.
+    """Return equal shares of a loss, as `shares` does."""
+    return shares(loss, (1,) * parts)
+
+
+def shares(loss: PrivacyLoss, weights: tuple[int, ...]) -> tuple[PrivacyLoss, ...]:
+    """Return shares of a loss in proportion to whole weights, rounded down so that together they never exceed it.
 
     Refuses a split that leaves a share of 0 (ValueError): it would ask for infinite noise.
     """
-    if parts < 1:
+    if not weights or min(weights) < 1:
         raise ValueError("a loss is split into at least one part")
-    if loss.primary < parts:
+    parts = sum(weights)
+    if loss.primary * min(weights) < parts:
         raise ValueError("the loss is too small to be split")
-    share = PrivacyLoss(loss.accountant, loss.primary // parts, loss.delta // parts)
-    return (share,) * parts
+    return tuple(
+        PrivacyLoss(loss.accountant, loss.primary * w // parts, loss.delta * w // parts)
+        for w in weights
+    )
 
 
 def total(losses: tuple[PrivacyLoss, ...]) -> PrivacyLoss:

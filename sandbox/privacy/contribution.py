@@ -9,7 +9,7 @@ Source      Wilson et al., Differentially Private SQL with Bounded User Contribu
 
 from dataclasses import dataclass
 
-from sandbox.boundary import STEPS_MAX, TOTAL_MAX, MomentKind
+from sandbox.boundary import STEPS_MAX, TOTAL_MAX, MomentKind, Rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,26 @@ def bound_partials(
         return 0, 1
     if kind is MomentKind.DISTINCT and (row_lower, row_upper) != (0, 1):
         raise ValueError("a row brings one value or none")
+    if kind is MomentKind.RANK:
+        return 0, rows_per_group_max
     lower = min(0, rows_per_group_max * row_lower)
     upper = max(0, rows_per_group_max * row_upper)
     if max(-lower, upper) > TOTAL_MAX:
         raise ValueError("partial bounds must stay within the largest total")
     return lower, upper
+
+
+def rank_sensitivity(rank: Rank, rows_per_group_max: int, groups_max: int) -> Sensitivity:
+    """Return how far one unit moves the scores of a rank's candidates: `l1` and `l2_squared` over groups of the largest
+    move of any one score in the group.
+
+    One row moves a score by at most max(numerator, denominator - numerator): docs/proofs/quantiles.md, lemma 3.
+    Refuses (ValueError) a fraction outside [0, 1] and a sensitivity beyond TOTAL_MAX.
+    """
+    if not 0 <= rank.numerator <= rank.denominator or rank.denominator < 1:
+        raise ValueError("a fraction lies between 0 and 1")
+    reach = rows_per_group_max * max(rank.numerator, rank.denominator - rank.numerator)
+    return sensitivity(0, reach, groups_max)
 
 
 def sensitivity(partial_lower: int, partial_upper: int, groups_max: int) -> Sensitivity:

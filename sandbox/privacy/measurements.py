@@ -2,16 +2,19 @@
 
 Source      Discrete Laplace: Ghosh et al. 2009. Discrete Gaussian: Canonne, Kamath and Steinke 2020, Theorem 4.
             Both as OpenDP 0.16 measurements on vectors of i64; the loss is OpenDP's own privacy map, not our formula.
+            Choices: noisy max, McKenna and Sheldon 2020 (pure epsilon, with exponential noise) and Dong et al. 2020 (rho
+            of the exponential mechanism, with Gumbel noise), as OpenDP 0.16 measurements on vectors of u64.
 Units       scales in steps; losses as `PrivacyLoss`. Every float is rounded against the spender: the loss down, the L2
             distance up.
 Refuses     scales that are not finite, not positive or beyond SCALE_MAX; OpenDP itself accepts 0 and adds no noise.
 """
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 from policies.terms import NANO, Accountant, PrivacyLoss
-from sandbox.boundary import TOTAL_MAX, Mechanism
+from sandbox.boundary import TOTAL_MAX, Mechanism, Moment, MomentKind
 from sandbox.privacy import opendp_library
 
 # OpenDP's i64 output saturates at 2**63. Totals stop at 2**62, so noise of this scale saturates with probability
@@ -35,6 +38,13 @@ def mechanism(accountant: Accountant) -> Mechanism:
     return _MECHANISMS[accountant]
 
 
+def law(moment: Moment) -> Mechanism:
+    """Return the noise law of a moment."""
+    if moment.kind is MomentKind.RANK:
+        return Mechanism.NOISY_MAX
+    return mechanism(moment.loss.accountant)
+
+
 def calibrate(accountant: Accountant, l1: int, l2_squared: int, loss: PrivacyLoss) -> str:
     """Return the smallest scale on the grid that OpenDP proves to cost at most `loss`, as `float.hex()`.
 
@@ -45,6 +55,10 @@ def calibrate(accountant: Accountant, l1: int, l2_squared: int, loss: PrivacyLos
         close = float(Fraction(l1 * NANO, loss.primary))
     else:
         close = math.sqrt(Fraction(l2_squared * NANO, 2 * loss.primary))
+    return _first_proved(close, lambda s: _is_proved(accountant, l1, l2_squared, s, loss))
+
+
+def _first_proved(close: float, is_proved: Callable[[float], bool]) -> str:
     mantissa, exponent = math.frexp(close)
     significand = math.floor(math.ldexp(mantissa, _SCALE_BITS)) - 1
     # The closed form lies within two grid points; the map decides which of them is the first that is proved.
@@ -54,9 +68,45 @@ def calibrate(accountant: Accountant, l1: int, l2_squared: int, loss: PrivacyLos
             raise ValueError(
                 "the loss is too small for these bounds; the noise would fill the number range"
             )
-        if scale > 0 and _is_proved(accountant, l1, l2_squared, scale, loss):
+        if scale > 0 and is_proved(scale):
             return scale.hex()
         significand += 1
+
+
+def calibrate_choice(accountant: Accountant, reach: int, groups: int, loss: PrivacyLoss) -> str:
+    """Return the smallest scale at which OpenDP proves choices in `groups` groups, every score moved at most `reach`, to
+    cost at most `loss` together, as `float.hex()`.
+
+    Refuses a loss so small that the scale would pass SCALE_MAX (ValueError).
+    """
+    _check_claim(accountant, groups * reach, groups * reach * reach, loss)
+    if accountant is Accountant.PURE_EPS:
+        close = float(Fraction(2 * groups * reach * NANO, loss.primary))
+    else:
+        close = math.sqrt(Fraction(groups * reach * reach * NANO, 2 * loss.primary))
+    return _first_proved(close, lambda s: _is_choice_proved(accountant, reach, groups, s, loss))
+
+
+def prove_choice(
+    accountant: Accountant, reach: int, groups: int, scale_hex: str, loss: PrivacyLoss
+) -> None:
+    """Check that choices of this scale in `groups` groups together cost at most `loss`, or raise NotProved."""
+    _check_claim(accountant, groups * reach, groups * reach * reach, loss)
+    if not _is_choice_proved(accountant, reach, groups, read_scale(scale_hex), loss):
+        raise NotProved("the privacy map exceeds the claimed loss")
+
+
+def choose(accountant: Accountant, scale_hex: str, scores: tuple[int, ...]) -> int:
+    """Return the index of a candidate, the least scored ones by far the likeliest.
+
+    Refuses scores below 0 or beyond TOTAL_MAX, and an empty list (NotProved): OpenDP's u64 would read -1 as its largest.
+    """
+    if not scores or any(type(s) is not int or not 0 <= s <= TOTAL_MAX for s in scores):
+        raise NotProved("a score is not a whole number within its bounds")
+    chosen = opendp_library.choose(_choice(accountant, read_scale(scale_hex)), scores)
+    if not 0 <= chosen < len(scores):
+        raise NotProved("the measurement chose nobody")
+    return chosen
 
 
 def prove(
@@ -108,6 +158,18 @@ def _is_proved(
     distance = l1 if accountant is Accountant.PURE_EPS else _root_up(l2_squared)
     proved = opendp_library.privacy_map(_measurement(accountant, scale), distance)
     return proved <= _loss_down(loss)
+
+
+def _choice(accountant: Accountant, scale: float) -> opendp_library.Measurement:
+    return opendp_library.least_scored(scale, accountant is Accountant.PURE_EPS)
+
+
+def _is_choice_proved(
+    accountant: Accountant, reach: int, groups: int, scale: float, loss: PrivacyLoss
+) -> bool:
+    # Each group is a choice of its own, and a unit is in at most so many of them: their losses add.
+    one = Fraction(opendp_library.privacy_map(_choice(accountant, scale), reach))
+    return groups * one <= Fraction(loss.primary, NANO)
 
 
 def _check_claim(accountant: Accountant, l1: int, l2_squared: int, loss: PrivacyLoss) -> None:

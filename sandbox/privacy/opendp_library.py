@@ -36,13 +36,23 @@ with _number_libraries_hidden():
     # OpenDP imports this one on first use; a confined worker has no file to import from by then.
     import opendp._data  # noqa: F401
     from opendp.domains import atom_domain, vector_domain
-    from opendp.measurements import make_gaussian, make_laplace
-    from opendp.metrics import l1_distance, l2_distance
+    from opendp.measurements import make_gaussian, make_laplace, make_noisy_max
+    from opendp.measures import max_divergence, zero_concentrated_divergence
+    from opendp.metrics import l1_distance, l2_distance, linf_distance
     from opendp.mod import Measurement, OpenDPException, enable_features
 
     enable_features("contrib")
 
-__all__ = ["Measurement", "OpenDPException", "draw", "gaussian", "laplace", "privacy_map"]
+__all__ = [
+    "Measurement",
+    "OpenDPException",
+    "choose",
+    "draw",
+    "gaussian",
+    "laplace",
+    "least_scored",
+    "privacy_map",
+]
 
 
 # T="i64" is written out: OpenDP reads `int` as i32, where totals saturate at 2**31 - 1.
@@ -58,6 +68,21 @@ def gaussian(scale: float) -> Measurement:
     with _number_libraries_hidden():
         space = vector_domain(atom_domain(T="i64")), l2_distance(T="f64")
         return make_gaussian(*space, scale=scale)
+
+
+def least_scored(scale: float, pure: bool) -> Measurement:
+    """Return the choice of the least scored of many candidates (u64 scores, the largest move of any of them), with its
+    map to pure epsilon or to rho."""
+    with _number_libraries_hidden():
+        space = vector_domain(atom_domain(T="u64")), linf_distance(T="u64")
+        measure = max_divergence() if pure else zero_concentrated_divergence()
+        return make_noisy_max(*space, measure, scale=scale, negate=True)
+
+
+def choose(measurement: Measurement, scores: tuple[int, ...]) -> int:
+    """Return the index of the chosen candidate."""
+    with _number_libraries_hidden():
+        return int(measurement(list(scores)))
 
 
 def privacy_map(measurement: Measurement, distance: int | float) -> float:

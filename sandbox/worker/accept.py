@@ -29,6 +29,7 @@ from sandbox.privacy.domain_size import Values
 from sandbox.privacy.grouping import finest_moments
 from sandbox.worker.accept_aggregate import NotAccepted, check_aggregate
 from sandbox.worker.accept_post import check_post
+from sandbox.worker.accept_rank import check_rank
 from sandbox.worker.accept_selection import check_selection
 from sandbox.worker.accept_sets import check_sets, sensitivities
 from sandbox.worker.steps import fits
@@ -138,7 +139,10 @@ def _check_measurement(measurement: Measurement, accountant: Accountant) -> None
     if not measurement.moments:
         raise NotAccepted("a plan measures something")
     for moment, moved in zip(measurement.moments, sensitivities(measurement), strict=True):
-        _check_moment(moment, moved, accountant)
+        if moment.kind is MomentKind.RANK:
+            check_rank(moment, measurement, accountant)
+        else:
+            _check_moment(moment, moved, accountant)
 
 
 def _check_key(key: GroupKey) -> None:
@@ -166,6 +170,8 @@ def _check_values(values: Values) -> None:
 def _check_moment(moment: Moment, moved: contribution.Sensitivity, accountant: Accountant) -> None:
     if not _measurable(moment):
         raise NotAccepted("a moment of this type has no such steps")
+    if moment.rank is not None:
+        raise NotAccepted("only a rank looks for one")
     rows = _rows_per_group(moment)
     derived = contribution.bound_partials(moment.kind, moment.row_lower, moment.row_upper, rows)
     if derived != (moment.partial_lower, moment.partial_upper):

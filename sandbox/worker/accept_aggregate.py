@@ -9,10 +9,20 @@ from types import MappingProxyType
 
 from policies.terms import AggregateName
 from sandbox.boundary import STEPS_MAX, Moment, MomentKind, NoisyAggregate, StepBase
-from sandbox.privacy.aggregates import AGGREGATES
+from sandbox.privacy.aggregates import AGGREGATES, ORDERED
+from sandbox.worker.accept_rank import check_order
 
 _SUM, _PRESENCE, _DISTINCT = MomentKind.SUM, MomentKind.PRESENCE, MomentKind.DISTINCT
-_SPREAD = ((_SUM, _SUM, _SUM),)
+
+
+def _sums(count: int) -> tuple[tuple[MomentKind, ...], ...]:
+    return ((_SUM,) * count,)
+
+
+_SPREAD = _sums(3)
+_RANK = MomentKind.RANK
+_EXTREME = ((_RANK, _SUM),)
+_ORDER = ((_RANK, _RANK, _RANK, _SUM), *_EXTREME)
 
 # The kinds of moments an aggregate may be made of, in their order.
 _KINDS: Mapping[AggregateName, tuple[tuple[MomentKind, ...], ...]] = MappingProxyType(
@@ -25,10 +35,35 @@ _KINDS: Mapping[AggregateName, tuple[tuple[MomentKind, ...], ...]] = MappingProx
         AggregateName.VAR_SAMP: _SPREAD,
         AggregateName.STDDEV_POP: _SPREAD,
         AggregateName.STDDEV_SAMP: _SPREAD,
+        AggregateName.MEDIAN: _ORDER,
+        AggregateName.QUANTILE_CONT: _ORDER,
+        AggregateName.QUANTILE_DISC: _ORDER,
+        AggregateName.MIN: _EXTREME,
+        AggregateName.MAX: _EXTREME,
+        AggregateName.COVAR_POP: _sums(4),
+        AggregateName.COVAR_SAMP: _sums(4),
+        AggregateName.CORR: _sums(6),
+        AggregateName.REGR_SLOPE: _sums(5),
+        AggregateName.REGR_INTERCEPT: _sums(5),
+        AggregateName.REGR_R2: _sums(6),
+        AggregateName.REGR_COUNT: _sums(1),
+        AggregateName.REGR_AVGX: _sums(2),
+        AggregateName.REGR_AVGY: _sums(2),
+        AggregateName.REGR_SXX: _SPREAD,
+        AggregateName.REGR_SYY: _SPREAD,
+        AggregateName.REGR_SXY: _sums(4),
+        AggregateName.BOOL_AND: ((_PRESENCE,),),
+        AggregateName.BOOL_OR: ((_PRESENCE,),),
     }
 )
 _COUNT_AT: Mapping[AggregateName, int] = MappingProxyType(
-    {AggregateName.COUNT: 0, AggregateName.COUNT_DISTINCT: 0}
+    {
+        AggregateName.COUNT: 0,
+        AggregateName.COUNT_DISTINCT: 0,
+        AggregateName.REGR_COUNT: 0,
+        AggregateName.BOOL_AND: 0,
+        AggregateName.BOOL_OR: 0,
+    }
 )
 _SECOND = 1  # where the count of everything else stands
 
@@ -45,7 +80,10 @@ def check_aggregate(aggregate: NoisyAggregate, moments: tuple[Moment, ...]) -> N
     if tuple(moment.kind for moment in used) not in _KINDS[aggregate.name]:
         raise NotAccepted("an aggregate has moments of other kinds")
     _check_offsets(aggregate)
-    count = _COUNT_AT.get(aggregate.name, _SECOND)
+    if aggregate.name in ORDERED:
+        check_order(aggregate, used)
+    last = len(used) - 1
+    count = last if aggregate.name in ORDERED else _COUNT_AT.get(aggregate.name, _SECOND)
     if count < len(used) and not _counts_rows(used[count], aggregate.offsets[count]):
         raise NotAccepted("a count is in whole rows")
     if aggregate.type != AGGREGATES[aggregate.name].result_type(used[0].value.type):

@@ -2,13 +2,14 @@
 
 Statement   For every plan that `accept` accepted, the noisy vectors together cost at most the plan's loss.
 Reason      docs/proofs/noise.md: each moment is one draw of one vector measurement whose privacy map is checked again
-            here, and losses add. Groups that nobody declared are chosen first, at a loss of their own.
+            here, and losses add. Groups that nobody declared are chosen first, at a loss of their own; a rank is one choice
+            in each group (docs/proofs/quantiles.md).
 """
 
 from policies.terms import Scalar
-from sandbox.boundary import Measurement, Pick
+from sandbox.boundary import Measurement, Moment, MomentKind, Pick
 from sandbox.boundary import NoisyAggregates as NoisyAggregates
-from sandbox.privacy import measurements
+from sandbox.privacy import measurements, ranks
 from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.select_keys import select_keys
 
@@ -19,19 +20,12 @@ def add_noise(measurement: Measurement, exact: ExactAggregates) -> NoisyAggregat
     if len(claims) != len(exact.moments):
         raise measurements.NotProved("a moment has no claim")
     for claim in claims:
-        measurements.prove(
-            claim.loss.accountant,
-            claim.sensitivity_l1,
-            claim.sensitivity_l2_squared,
-            claim.scale,
-            claim.loss,
-        )
+        _prove(claim, measurement.groups_per_unit_max)
     keys, totals = _chosen(measurement, exact)
     return NoisyAggregates(
         keys,
         tuple(
-            measurements.draw(claim.loss.accountant, claim.scale, vector)
-            for claim, vector in zip(claims, totals, strict=True)
+            _draw(claim, vector, len(keys)) for claim, vector in zip(claims, totals, strict=True)
         ),
         exact.sizes,
     )
@@ -80,3 +74,33 @@ def put_together(
     if len(vectors) != len(picks) or (not measurement.sets and lengths != {len(used[0].keys)}):
         raise ValueError("a stored vector has one total for each key")
     return NoisyAggregates(used[0].keys, vectors, used[0].sizes)
+
+
+def _prove(claim: Moment, groups_max: int) -> None:
+    if claim.kind is MomentKind.RANK:
+        reach = claim.sensitivity_l1 // groups_max
+        measurements.prove_choice(claim.loss.accountant, reach, groups_max, claim.scale, claim.loss)
+        return
+    measurements.prove(
+        claim.loss.accountant,
+        claim.sensitivity_l1,
+        claim.sensitivity_l2_squared,
+        claim.scale,
+        claim.loss,
+    )
+
+
+def _draw(claim: Moment, totals: tuple[int, ...], groups: int) -> tuple[int, ...]:
+    if claim.rank is None:
+        return measurements.draw(claim.loss.accountant, claim.scale, totals)
+    bins, shifted = ranks.candidates_of(claim), ranks.shift(claim)
+    if len(totals) != groups * bins:
+        raise measurements.NotProved("a group has no rows per bin")
+    return tuple(
+        measurements.choose(
+            claim.loss.accountant,
+            claim.scale,
+            ranks.scores(totals[start : start + bins], claim.rank, shifted),
+        )
+        for start in range(0, len(totals), bins)
+    )

@@ -27,6 +27,13 @@ from sandbox.worker.present_keys import (
     present_totals,
     with_presence,
 )
+from sandbox.worker.rank_bins import (
+    ROWS_KEPT,
+    check_candidates,
+    has_ranks,
+    keep_rows,
+    rank_bins,
+)
 from sandbox.worker.render import render_relation, row_reference, row_rendering
 from sandbox.worker.scalars import Rendering
 from sandbox.worker.set_totals import rows_of_sets, set_totals
@@ -38,7 +45,8 @@ _KEPT_GROUPS = b"keyong kept groups v1\0"  # the same family secret ranks rows a
 
 @dataclass(frozen=True, slots=True)
 class ExactAggregates:
-    """What nobody may see: exact totals, one vector per moment, aligned with `keys`. No wire format knows this type.
+    """What nobody may see: exact totals, one vector per moment, aligned with `keys`; of a rank the rows in each bin of the
+    first key, then of the second … No wire format knows this type.
 
     With grouping sets the keys go set after set, and a moment's vector is as long as its set; `sizes` says how many values
     each key has.
@@ -64,6 +72,7 @@ def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> 
     )
     keys = tuple(groups_of(domains))
     sizes = tuple(len(domain.values) for domain in domains)
+    check_candidates(measurement, len(keys))
     if not keys:
         return ExactAggregates((), tuple(() for _ in measurement.moments), sizes)
     _load_keys(domains, connection)
@@ -77,8 +86,9 @@ def execute(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> 
         totals = set_totals(measurement, kept, sizes, connection)
     else:
         totals = _totals(measurement, kept, len(keys), connection)
-    distinct = distinct_totals(measurement, kept, sizes, connection)
-    moments = tuple(distinct.get(place, vector) for place, vector in enumerate(totals))
+    special = distinct_totals(measurement, kept, sizes, connection)
+    special |= rank_bins(measurement, kept, len(keys), connection)
+    moments = tuple(special.get(place, vector) for place, vector in enumerate(totals))
     return ExactAggregates(keys, moments, sizes)
 
 
@@ -140,14 +150,19 @@ def _make_partials(
         if moment.kind is MomentKind.DISTINCT
     ]
     joins, group = placed
+    rows = (
+        f"_ky_rows AS (SELECT {', '.join(columns)} FROM {rows}),"  # noqa: S608
+        f" _ky_placed AS (SELECT u, {group} AS g, {', '.join(steps)} FROM _ky_rows{joins})"
+    )
+    if has_ranks(measurement):
+        keep_rows(rows, rendering, connection)
+        rows = ROWS_KEPT
     nonzero = " OR ".join(f"p{index} <> 0" for index in range(len(measurement.moments)))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE _ky_partials AS"  # noqa: S608
-        f" WITH _ky_rows AS (SELECT {', '.join(columns)} FROM {rows}),"
-        f" _ky_placed AS (SELECT u, {group} AS g, {', '.join(steps)} FROM _ky_rows{joins}),"
-        f" _ky_sums AS (SELECT u, g, {', '.join(partials)} FROM _ky_placed GROUP BY u, g)"
+        f" WITH {rows}, _ky_sums AS (SELECT u, g, {', '.join(partials)} FROM _ky_placed GROUP BY u, g)"
         f" SELECT * FROM _ky_sums WHERE {nonzero}",
-        rendering.parameters,
+        {} if has_ranks(measurement) else rendering.parameters,
     )
 
 
@@ -167,7 +182,9 @@ def _of_row(value: str, moment: Moment, rendering: Rendering) -> str:
 
 
 def _partial(index: int, moment: Moment) -> str:
-    if moment.kind is MomentKind.PRESENCE:
+    if moment.kind is MomentKind.RANK:
+        raw = f"count(s{index})"
+    elif moment.kind is MomentKind.PRESENCE:
         raw = f"CASE WHEN count(s{index}) > 0 THEN 1 ELSE 0 END"
     elif moment.kind is MomentKind.DISTINCT:
         raw = f"coalesce(len({own_values(index)}), 0)"

@@ -13,7 +13,8 @@ from policies.terms import Scalar
 from sandbox.algebra import Column, Expr, KeyRef, Relation, RowOrder, relations, rows_at_most, walk
 from sandbox.boundary import ColumnRole, IntervalMethod, Plan, ReleaseColumn
 from sandbox.privacy.spread import ErrorLaw
-from sandbox.worker.intervals import NO_ERROR, ErrorBar, Shown, exact_bars, simulated_bars
+from sandbox.worker.bars import bars_by
+from sandbox.worker.error_bar import NO_ERROR, ErrorBar, Shown
 from sandbox.worker.keys import TooManyKeys
 from sandbox.worker.layer_bars import Identity, can_simulate, simulate_layers
 from sandbox.worker.layer_facts import Fact, Noise, Origin, fact, facts_of
@@ -84,10 +85,10 @@ def _column(
         role = ColumnRole.KEY if named else ColumnRole.CONSTANT
         return ReleaseColumn(expr.type, role, IntervalMethod.NONE)
     method = IntervalMethod.NONE
-    if found.noise is not Noise.ROUGH and is_number(expr.type):
+    if found.noise is not Noise.ROUGH:
         if found.origin is not None:
             method = column_of(found.origin.expr).interval
-        elif simulated:
+        elif simulated and is_number(expr.type):
             method = IntervalMethod.SIMULATED_NOISE_LAW
     return ReleaseColumn(expr.type, ColumnRole.NOISY, method)
 
@@ -158,8 +159,6 @@ class _Bars:
     ) -> list[ErrorBar]:
         places = [row.leaves[origin.leaf] for row in rows]
         groups = tuple(dict.fromkeys(place for place in places if place is not None))
-        simulated = column.interval is IntervalMethod.SIMULATED_NOISE_LAW
-        bars = (simulated_bars if simulated else exact_bars)(
-            self.plan, origin.expr, Shown(groups, self.laws), self.connection
-        )
+        shown = Shown(groups, self.laws)
+        bars = bars_by(column.interval)(self.plan, origin.expr, shown, self.connection)
         return [NO_ERROR if place is None else bars.get(place, NO_ERROR) for place in places]

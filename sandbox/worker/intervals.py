@@ -12,7 +12,6 @@ Not promised  An interval where some points have no value, as a ratio over a cou
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import duckdb
 
@@ -24,6 +23,8 @@ from sandbox.privacy.aggregates.aggregate import step_value
 from sandbox.privacy.aggregates.ranges import result_range
 from sandbox.privacy.grouping import finest_moments
 from sandbox.privacy.spread import ErrorLaw
+from sandbox.worker.error_bar import ErrorBar, Shown
+from sandbox.worker.rank_intervals import moved_bin
 from sandbox.worker.released import (
     I64_MAX,
     ending_of,
@@ -38,26 +39,6 @@ ALPHA = 0.05
 DRAWS = 400
 RANK = int(DRAWS * ALPHA / 2)  # the tenth smallest and the tenth largest
 _GROUPS_AT_ONCE = 1_000  # bounds the memory of a simulation
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorBar:
-    """Standard deviation and interval of one cell; None where there is none."""
-
-    deviation: float | None
-    lower: Scalar
-    upper: Scalar
-
-
-NO_ERROR = ErrorBar(None, None, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The rows of the answer, and for each grouping set the error law of each moment's cells."""
-
-    groups: tuple[int, ...]
-    laws: tuple[tuple[ErrorLaw, ...], ...]
 
 
 def exact_bars(
@@ -143,8 +124,10 @@ def drawn_cells(plan: Plan, draws: str) -> str:
     """Return the table of totals joined with `draws` of the noise, every total without its draw's noise."""
     moved = ", ".join(
         # The truth is the noisy total minus its noise, and the noise is symmetric.
-        f"CAST(least(greatest(CAST(m{i} AS HUGEINT) - z{i}, -{I64_MAX}), {I64_MAX}) AS BIGINT) AS m{i}"
-        for i in range(len(finest_moments(plan.measurement)))
+        moved_bin(i, claim)
+        if claim.rank is not None
+        else f"CAST(least(greatest(CAST(m{i} AS HUGEINT) - z{i}, -{I64_MAX}), {I64_MAX}) AS BIGINT) AS m{i}"
+        for i, claim in enumerate(finest_moments(plan.measurement))
     )
     return f"(SELECT * REPLACE ({moved}) FROM _ky_cells {draws})"  # noqa: S608
 

@@ -17,10 +17,10 @@ import duckdb
 from policies.terms import Scalar
 from sandbox.boundary import Plan
 from sandbox.privacy.spread import ErrorLaw
+from sandbox.worker.error_bar import ErrorBar
 from sandbox.worker.intervals import (
     DRAWS,
     RANK,
-    ErrorBar,
     drawn_cells,
     load_draws,
 )

@@ -24,9 +24,12 @@ from sandbox.boundary import (
     ReleaseColumn,
 )
 from sandbox.privacy import measurements
+from sandbox.privacy.aggregates import ORDERED
 from sandbox.worker.add_noise import NoisyAggregates
+from sandbox.worker.bars import bars_by
+from sandbox.worker.error_bar import NO_ERROR, ErrorBar, Shown
 from sandbox.worker.finish_layers import Laws, finish_layers
-from sandbox.worker.intervals import NO_ERROR, ErrorBar, Shown, exact_bars, simulated_bars
+from sandbox.worker.rank_intervals import load_ends
 from sandbox.worker.released import load_cells, select_released
 from sandbox.worker.render import released_reference
 from sandbox.worker.scalars import scalars
@@ -35,7 +38,12 @@ from sandbox.worker.set_cells import error_laws
 from sandbox.worker.sql_types import is_number
 
 _RECONCILED = IntervalMethod.RECONCILED_NOISE_LAW
-_EXACT = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
+_EXACT = (
+    AggregateName.COUNT,
+    AggregateName.COUNT_DISTINCT,
+    AggregateName.SUM,
+    AggregateName.REGR_COUNT,
+)
 
 
 def post_process(
@@ -43,10 +51,11 @@ def post_process(
 ) -> Release:
     """Return the answer to a plan from its noisy totals. `connection` is an empty engine without any table."""
     noise = tuple(
-        NoiseUsed(index, measurements.mechanism(moment.loss.accountant), moment.scale, moment.loss)
+        NoiseUsed(index, measurements.law(moment), moment.scale, moment.loss)
         for index, moment in enumerate(plan.measurement.moments)
     )
     load_cells(plan, noisy, connection)
+    load_ends(plan, connection)
     laws = error_laws(plan, noisy.sizes)
     if plan.post.relation is not None:
         return _layered(plan, laws, noise, connection)
@@ -84,7 +93,9 @@ def _column(expr: Expr, plan: Plan) -> ReleaseColumn:
         exact = isinstance(expr, AggregateRef) and _is_one_total(plan.aggregates[expr.index])
         own = _RECONCILED if plan.measurement.sets else IntervalMethod.EXACT_NOISE_LAW
         method = own if exact else IntervalMethod.SIMULATED_NOISE_LAW
-        if not is_number(expr.type):
+        if isinstance(expr, AggregateRef) and plan.aggregates[expr.index].name in ORDERED:
+            method = IntervalMethod.RELEASED_RANKS
+        elif not is_number(expr.type):
             method = IntervalMethod.NONE
         return ReleaseColumn(expr.type, ColumnRole.NOISY, method)
     keyed = any(isinstance(node, KeyRef | GroupingRef) for node in nodes)
@@ -131,9 +142,7 @@ def _bars(
 ) -> Mapping[int, ErrorBar]:
     if column.interval is IntervalMethod.NONE:
         return {}
-    simulated = column.interval is IntervalMethod.SIMULATED_NOISE_LAW
-    bars = simulated_bars if simulated else exact_bars
-    return bars(plan, expr, shown, connection)
+    return bars_by(column.interval)(plan, expr, shown, connection)
 
 
 def _cell(value: Scalar, bar: ErrorBar) -> Cell:

@@ -4,14 +4,17 @@ import duckdb
 
 from policies.terms import Scalar
 from sandbox.algebra import AggregateRef
-from sandbox.boundary import Plan
-from sandbox.privacy.aggregates import AGGREGATES, Ending, Steps
-from sandbox.privacy.grouping import finest_moments
+from sandbox.boundary import MomentKind, Plan
+from sandbox.privacy import accuracy, measurements
+from sandbox.privacy.aggregates import AGGREGATES, Ending, Ranked, Steps
+from sandbox.privacy.grouping import finest_moments, sets_of
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.scalars import Reference, Rendering, scalars
 from sandbox.worker.set_cells import I64_MAX as I64_MAX
 from sandbox.worker.set_cells import cells_of
 from sandbox.worker.sql_types import BIGINT, NotRenderable, listed, name_of
+
+_ALPHA = 0.05  # what a half-width leaves out
 
 
 def load_cells(plan: Plan, noisy: NoisyAggregates, connection: duckdb.DuckDBPyConnection) -> None:
@@ -65,14 +68,32 @@ def ending_of(plan: Plan, index: int) -> Ending:
     aggregate = plan.aggregates[index]
     moments = finest_moments(plan.measurement)
     measured = tuple(moments[moment] for moment in aggregate.moments)
+    first = measured[0]
+    ranked = (
+        Ranked(first.rank, first.row_lower, first.row_upper, first.value.type)
+        if first.rank is not None
+        else None
+    )
     return Ending(
         tuple(AggregateRef(moment, BIGINT) for moment in aggregate.moments),
         tuple(Steps(moment.step_base, moment.step_exponent) for moment in measured),
         aggregate.offsets,
+        tuple(_half_width(plan, moment) for moment in aggregate.moments),
         aggregate.value_lower,
         aggregate.value_upper,
         aggregate.type,
+        ranked,
     )
+
+
+def _half_width(plan: Plan, moment: int) -> int:
+    """Return what holds a moment's noise with 95 % in every set it is measured in; 0 for a choice, which has none."""
+    if finest_moments(plan.measurement)[moment].kind is MomentKind.RANK:
+        return 0
+    measured = (each.moments[moment] for each in sets_of(plan.measurement))
+    claims = (plan.measurement.moments[place] for place in measured if place is not None)
+    law = measurements.mechanism(plan.accountant)
+    return max(accuracy.half_width(law, claim.scale, _ALPHA) for claim in claims)
 
 
 def _moment_reference(reference: Reference) -> str:

@@ -8,6 +8,7 @@ from sandbox.boundary import KEYS_MAX, GroupingSet, Mechanism, Moment, MomentKin
 from sandbox.privacy import accuracy, measurements
 from sandbox.privacy.consistency import Keys, Measured, reconcile, weights_of
 from sandbox.privacy.grouping import finest_moments, sets_of
+from sandbox.privacy.ranks import RankLaw
 from sandbox.privacy.spread import ErrorLaw, NoiseLaw, Noisy, spread_of
 from sandbox.worker.add_noise import NoisyAggregates
 from sandbox.worker.keys import TooManyKeys
@@ -74,12 +75,10 @@ def error_laws(plan: Plan, sizes: tuple[int, ...]) -> tuple[tuple[ErrorLaw, ...]
 def _laws(plan: Plan, sizes: tuple[int, ...], index: int) -> list[ErrorLaw]:
     sets = sets_of(plan.measurement)
     measured = _measured(plan, index)
-    own: dict[Keys, ErrorLaw] = {
-        each.keys: NoiseLaw(_mechanism(moment), moment.scale) for each, moment in measured
-    }
+    own: dict[Keys, ErrorLaw] = {each.keys: _own_law(moment) for each, moment in measured}
     first = measured[0][1]
     if 0 in sizes:  # a key without any value: there are no rows to speak of
-        return [NoiseLaw(_mechanism(first), first.scale) for _ in sets]
+        return [_own_law(first) for _ in sets]
     if first.kind is not MomentKind.SUM or len(sets) == 1:
         return [own[each.keys] for each in sets]
     noise = tuple(
@@ -145,6 +144,12 @@ def _starts(sizes: tuple[int, ...], sets: tuple[Keys, ...]) -> list[int]:
 
 def _held(total: int) -> int:
     return max(-I64_MAX, min(I64_MAX, total))
+
+
+def _own_law(moment: Moment) -> ErrorLaw:
+    if moment.kind is MomentKind.RANK:
+        return RankLaw()
+    return NoiseLaw(_mechanism(moment), moment.scale)
 
 
 def _mechanism(moment: Moment) -> Mechanism:

@@ -12,8 +12,10 @@ from fractions import Fraction
 from math import ceil, floor, ldexp
 
 from policies.terms import SqlType, TypeKind
-from sandbox.boundary import Moment, StepBase
+from sandbox.boundary import Moment, MomentKind, StepBase
+from sandbox.privacy.aggregates.quantile import INSTANTS
 from sandbox.worker.scalars import Rendering
+from sandbox.worker.scalars.dates import within_years
 from sandbox.worker.sql_types import BIGINT, DOUBLE, HUGEINT, NotRenderable, is_integer
 
 EXPONENT_MAX = {StepBase.TEN: 18, StepBase.TWO: 60}
@@ -29,6 +31,9 @@ def row_steps(value: str, moment: Moment, rendering: Rendering) -> str:
     if type_.kind is TypeKind.DOUBLE:
         counted = f"{value} IS NOT NULL AND NOT isnan({value})"
         steps = _from_double(value, moment, rendering)
+    elif type_ in INSTANTS:
+        counted = within_years(value, type_)  # NULL is not within
+        steps = f"date_diff('{INSTANTS[type_].value}', {type_} '1970-01-01', {value})"
     else:
         counted = f"{value} IS NOT NULL"
         decimal = type_.kind is TypeKind.DECIMAL
@@ -41,6 +46,9 @@ def fits(type_: SqlType, moment: Moment) -> bool:
     """Tell whether values of the type can be counted in the moment's steps."""
     if abs(moment.step_exponent) > EXPONENT_MAX[moment.step_base]:
         return False
+    if type_ in INSTANTS:
+        whole = (moment.step_base, moment.step_exponent) == (StepBase.TEN, 0)
+        return moment.kind is MomentKind.RANK and whole
     if moment.step_base is StepBase.TWO:
         return type_.kind is TypeKind.DOUBLE
     return is_integer(type_) or type_.kind is TypeKind.DECIMAL

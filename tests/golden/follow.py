@@ -8,7 +8,7 @@ import duckdb
 from policies.refusals import Refused
 from policies.terms import NANO, Accountant
 from sandbox.boundary import Measurement, Mechanism, Moment, Plan
-from sandbox.privacy.measurements import mechanism
+from sandbox.privacy.measurements import law as law_of
 from sandbox.worker.engine import EngineLimits, open_empty
 from sandbox.worker.execute import execute
 from sandbox.worker.twin_tables import empty_twin
@@ -16,9 +16,14 @@ from tests.golden.cases import Case
 from tests.unit.compiler_world import compiled
 
 LIMITS = EngineLimits(memory_bytes=256 * 1024 * 1024, threads=1)
+_READING = ("_ky_partials", "_ky_kept", "_ky_placed")
 _HEAD = re.compile(r"ask with (epsilon|rho) (1|0\.5)")
 _ACCOUNTANTS = {"epsilon": Accountant.PURE_EPS, "rho": Accountant.APPROX_ZCDP}
-_LAWS = {Mechanism.DISCRETE_LAPLACE: "laplace", Mechanism.DISCRETE_GAUSSIAN: "gaussian"}
+_LAWS = {
+    Mechanism.DISCRETE_LAPLACE: "laplace",
+    Mechanism.DISCRETE_GAUSSIAN: "gaussian",
+    Mechanism.NOISY_MAX: "choice",
+}
 _BREAKS = re.compile(
     r" (?=(?:WITH|WHERE|GROUP BY|JOIN|SELECT|UNION ALL|ORDER BY)\b)"
     r"|(?<!DISTINCT) (?=FROM\b)|(?<=\),) (?=_ky_\w+ AS)"
@@ -69,17 +74,24 @@ def statements(measurement: Measurement) -> list[str]:
         empty_twin(measurement, connection)
         recorder = Recorder(connection)
         execute(measurement, recorder)  # type: ignore[arg-type]
-    reading = [text for text in recorder.statements if "_ky_partials" in text or "_ky_kept" in text]
+    reading = [text for text in recorder.statements if any(name in text for name in _READING)]
     return [_BREAKS.sub("\n  ", text) + ";" for text in reading]
 
 
 def spend(moment: Moment) -> str:
     """Return one line: how far a unit moves the moment, and what noise that buys at which loss."""
-    law = _LAWS[mechanism(moment.loss.accountant)]
+    law = _LAWS[law_of(moment)]
     name = "epsilon" if moment.loss.accountant is Accountant.PURE_EPS else "rho"
     return (
         f"{moment.kind.value:9}{law:9} rows [{moment.row_lower}, {moment.row_upper}]"
         f" partials [{moment.partial_lower}, {moment.partial_upper}] L1={moment.sensitivity_l1}"
         f" L2²={moment.sensitivity_l2_squared} scale={float.fromhex(moment.scale):.6g}"
-        f" {name}={moment.loss.primary / NANO:g}"
+        f" {name}={moment.loss.primary / NANO:g}{_rank(moment)}"
     )
+
+
+def _rank(moment: Moment) -> str:
+    rank = moment.rank
+    if rank is None:
+        return ""
+    return f" {rank.side.value} of {rank.numerator}/{rank.denominator} in bins of {rank.bin_steps}"

@@ -10,6 +10,7 @@ from sandbox.worker.execute import execute
 from sandbox.worker.twin_tables import empty_twin, fill_twin
 from tests.golden.cases import Case, golden_files, read_cases, write_cases
 from tests.golden.follow import LIMITS, followed, plan_of
+from tests.neighbours.pairs import moves_of
 
 CASES = {
     f"{file.stem}-{index}": case
@@ -53,7 +54,7 @@ def largest_moves(measurement: Measurement) -> list[tuple[int, int]]:
     found = [(0, 0)] * len(full)
     for unit in UNITS:
         for index, (a, b) in enumerate(zip(full, totals(measurement, unit), strict=True)):
-            steps = [abs(x - y) for x, y in zip(a, b, strict=True)]
+            steps = list(map(abs, moves_of(measurement.moments[index], a, b)))
             l1, l2 = found[index]
             found[index] = max(l1, sum(steps)), max(l2, sum(step * step for step in steps))
     return found

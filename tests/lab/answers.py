@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import prod
 
@@ -18,8 +18,18 @@ from sandbox.runtimes.base import Runtime
 from sandbox.runtimes.list import RUNTIMES
 from sandbox.worker.execute import ExactAggregates
 from tests.lab.bench import RUN_LIMITS, Bench, NotAccepted
+from tests.lab.order import rows_in_groups
 from tests.lab.values import plain
 
+_OF_BOTH = (
+    AggregateName.COVAR_POP,
+    AggregateName.COVAR_SAMP,
+    AggregateName.CORR,
+    AggregateName.REGR_SLOPE,
+    AggregateName.REGR_INTERCEPT,
+    AggregateName.REGR_R2,
+    AggregateName.REGR_SXY,
+)
 _NAMES = {
     AggregateName.COUNT: ("count",),
     AggregateName.COUNT_DISTINCT: ("units",),
@@ -29,6 +39,12 @@ _NAMES = {
     AggregateName.VAR_SAMP: ("sum", "count", "squares"),
     AggregateName.STDDEV_POP: ("sum", "count", "squares"),
     AggregateName.STDDEV_SAMP: ("sum", "count", "squares"),
+    AggregateName.REGR_COUNT: ("count",),
+    AggregateName.BOOL_AND: ("units",),
+    AggregateName.BOOL_OR: ("units",),
+    **dict.fromkeys((AggregateName.REGR_AVGX, AggregateName.REGR_AVGY), ("sum", "count")),
+    **dict.fromkeys((AggregateName.REGR_SXX, AggregateName.REGR_SYY), ("sum", "count", "squares")),
+    **dict.fromkeys(_OF_BOTH, ("sum", "count", "other", "products", "other_squares", "squares")),
 }
 
 
@@ -98,7 +114,8 @@ def _bounded(bench: Bench, planned: Planned) -> Answer:
     bench.rehearse(planned.plan)
     exact = bench.bounded(planned.plan)
     names = (*key_names(planned.plan), *moment_names(planned.plan))
-    return _accepted(planned, names, _totals(planned.plan, exact))
+    counted = replace(exact, moments=rows_in_groups(planned.plan, exact))
+    return _accepted(planned, names, _totals(planned.plan, counted))
 
 
 def _run(bench: Bench, planned: Planned) -> Answer:
@@ -154,7 +171,8 @@ def moment_names(plan: Plan) -> tuple[str, ...]:
     """Name each moment by its number and what it adds up."""
     found: dict[int, str] = {}
     for aggregate in plan.aggregates:
-        for index, name in zip(aggregate.moments, _NAMES[aggregate.name], strict=False):
+        known = _NAMES.get(aggregate.name) or _of_ranks(len(aggregate.moments))
+        for index, name in zip(aggregate.moments, known, strict=False):
             found.setdefault(index, name)
     names = {
         place: f"m{place}_{found[index]}"
@@ -163,6 +181,11 @@ def moment_names(plan: Plan) -> tuple[str, ...]:
         if place is not None
     }
     return tuple(names[place] for place in range(len(plan.measurement.moments)))
+
+
+def _of_ranks(moments: int) -> tuple[str, ...]:
+    """Name the moments of an order statistic: rows in bins, as often as a rank is looked for, and their number."""
+    return (*("rank", "lower", "upper")[: moments - 1], "count")
 
 
 def root_up(square: int) -> float:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from policies.terms import SqlType, TypeKind
+from sandbox.algebra import Call, Expr, Literal, Op
 from sandbox.boundary import TOTAL_MAX, Moment, MomentKind, NoisyAggregate, Plan
 
 GROUPS_INERT = 2**31 - 1
@@ -23,8 +25,11 @@ def inert(plan: Plan) -> Plan:
 def _widened(moment: Moment) -> Moment:
     if moment.kind is MomentKind.PRESENCE:
         return moment  # 0 or 1 is what it counts, not a bound
+    if moment.kind is MomentKind.RANK:
+        return replace(moment, partial_upper=TOTAL_MAX)  # its bins end where its bounds do
     return replace(
         moment,
+        value=_free(moment.value),
         row_lower=-TOTAL_MAX,
         row_upper=TOTAL_MAX,
         partial_lower=-TOTAL_MAX,
@@ -34,3 +39,22 @@ def _widened(moment: Moment) -> Moment:
 
 def _unheld(aggregate: NoisyAggregate) -> NoisyAggregate:
     return replace(aggregate, value_lower=-TOTAL_MAX, value_upper=TOTAL_MAX)
+
+
+def _free(expr: Expr) -> Expr:
+    """Return an expression without the clamps that a product of two deviations holds its factors to."""
+    if not isinstance(expr, Call):
+        return expr
+    if expr.op is Op.CASE and len(expr.args) == 5 and _clamps(expr):
+        return expr.args[4]
+    return replace(expr, args=tuple(map(_free, expr.args)))
+
+
+def _clamps(case: Call) -> bool:
+    below, low, above, high, value = case.args
+    return (
+        below == Call(Op.LT, (value, low), SqlType(TypeKind.BOOLEAN))
+        and above == Call(Op.GT, (value, high), SqlType(TypeKind.BOOLEAN))
+        and isinstance(low, Literal)
+        and isinstance(high, Literal)
+    )

@@ -1,6 +1,6 @@
 """Two databases that differ in one person, both ingested from their raw rows, and how far a plan tells them apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 from policies.terms import Accountant
 from sandbox import wire
-from sandbox.boundary import Failure, Plan
-from sandbox.privacy import measurements
+from sandbox.boundary import Failure, Moment, Plan
+from sandbox.privacy import measurements, ranks
 from sandbox.worker import query
 from sandbox.worker.execute import ExactAggregates, execute
 from tests.fuzz.rows import Rows, units_of, write
@@ -101,6 +101,8 @@ def seen(here: Bench, plan: Plan, dealt: ExactAggregates | None) -> Seen:
     """
     measured: list[ExactAggregates] = []
     drawn: list[int] = []
+    vectors = [i for i, moment in enumerate(plan.measurement.moments) if moment.rank is None]
+    choices: list[int] = []
     measure = vars(query)["execute"]  # as it is now: a mutant may have put another in its place
 
     def record(*arguments: Any) -> ExactAggregates:
@@ -108,14 +110,22 @@ def seen(here: Bench, plan: Plan, dealt: ExactAggregates | None) -> Seen:
         return measured[0]
 
     def draw(_: Accountant, __: str, totals: tuple[int, ...]) -> tuple[int, ...]:
-        chosen = totals if dealt is None else dealt.moments[len(drawn)]
+        chosen = totals if dealt is None else dealt.moments[vectors[len(drawn)]]
         drawn.append(len(totals))
         if len(chosen) != len(totals):
             chosen = totals  # other groups than the other database: found by their keys
         return tuple(total + (7 * place) % 5 - 2 for place, total in enumerate(chosen))
 
+    def choose(_: Accountant, __: str, scores: tuple[int, ...]) -> int:
+        choices.append(len(scores))
+        return (7919 * len(choices)) % len(scores)
+
     own = replace(plan, snapshot=here.catalogue.snapshot_id)
-    with patch.object(query, "execute", record), patch.object(measurements, "draw", draw):
+    with (
+        patch.object(query, "execute", record),
+        patch.object(measurements, "draw", draw),
+        patch.object(measurements, "choose", choose),
+    ):
         answer = query.run(own, here.connection, here.empty)
     return Seen(measured[0] if measured else None, wire.encode(answer))
 
@@ -147,13 +157,28 @@ def moved(plan: Plan, full: ExactAggregates, less: ExactAggregates) -> list[str]
     """Return the moments that move further than claimed."""
     problems = []
     for index, moment in enumerate(plan.measurement.moments):
-        moves = [a - b for a, b in zip(full.moments[index], less.moments[index], strict=True)]
+        moves = moves_of(moment, full.moments[index], less.moments[index])
         l1, l2_squared = sum(map(abs, moves)), sum(move * move for move in moves)
         if l1 > moment.sensitivity_l1:
             problems.append(f"m{index} moves {l1} in L1, claimed {moment.sensitivity_l1}")
         if l2_squared > moment.sensitivity_l2_squared:
             problems.append(f"m{index} moves {l2_squared} in squared L2")
     return problems
+
+
+def moves_of(moment: Moment, full: Sequence[int], less: Sequence[int]) -> list[int]:
+    """Return how far each total moves; of a rank, how far any score of each group's candidates moves."""
+    if moment.rank is None:
+        return [a - b for a, b in zip(full, less, strict=True)]
+    bins = ranks.candidates_of(moment)
+    moves = []
+    for start in range(0, len(full), bins):
+        ours, theirs = (
+            ranks.scores(counts[start : start + bins], moment.rank, ranks.shift(moment))
+            for counts in (full, less)
+        )
+        moves.append(max(abs(a - b) for a, b in zip(ours, theirs, strict=True)))
+    return moves
 
 
 def same_face(full: Bench, less: Bench) -> bool:

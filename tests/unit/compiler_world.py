@@ -181,7 +181,11 @@ def _table(
                 use
                 for use in ColumnUse
                 if (f"{name}.{column}", use) != withdrawn
-                and (use is not ColumnUse.AGGREGATE or kind in (BIGINT, DOUBLE, MONEY))
+                and (
+                    use is not ColumnUse.AGGREGATE
+                    or kind in (BIGINT, DOUBLE, MONEY)
+                    or (kind == DATE and f"{name}.{column}" in BOUNDS)
+                )
             ),
             DOMAINS.get(f"{name}.{column}"),
             BOUNDS.get(f"{name}.{column}"),

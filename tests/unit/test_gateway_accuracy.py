@@ -4,9 +4,12 @@ Statistical: 4,000 draws of OpenDP's own noise. A true coverage of 95 % falls be
 (six deviations of 0.345 %); at half the foretold width it is at most 78 %.
 """
 
+import math
+import statistics
+
 import pytest
 
-from gateway.accuracy import Expected, expected, step
+from gateway.accuracy import Basis, Expected, expected, step
 from policies.terms import Accountant
 from sandbox.privacy.measurements import draw
 from tests.unit.compiler_world import compiled
@@ -63,11 +66,92 @@ def test_an_average_is_no_worse_than_foretold_over_so_many_rows(accountant: Acco
         assert within >= COVERED_LEAST
 
 
-def test_keys_carry_no_error_and_expressions_say_that_theirs_comes_later() -> None:
-    sql = "SELECT region, count(*) * 2 AS twice, 1 AS one FROM persons GROUP BY region"
-    key, twice, one = expected(compiled(sql).plan)
+def test_keys_carry_no_error_and_a_ratio_says_that_its_own_comes_later() -> None:
+    sql = "SELECT region, count(*) / sum(income) AS ratio, 1 AS one FROM persons GROUP BY region"
+    key, ratio, one = expected(compiled(sql).plan)
     assert key is None and one is None
-    assert twice is not None and twice.half_width is None and len(twice.scales) == 1
+    assert ratio is not None and ratio.half_width is None and ratio.at(1000) is None
+    assert ratio.basis is Basis.WITH_ANSWER and len(ratio.scales) == 2
+
+
+# Sums of totals, and what is only ever nearer to them: expression, and how it moves with the noise of its aggregates.
+SUMS: list[tuple[str, tuple[float, ...], Basis]] = [
+    ("count(*) * 2", (2.0,), Basis.NOISE_LAW),
+    ("-count(*) / 4", (-0.25,), Basis.NOISE_LAW),
+    ("CAST(count(*) AS DOUBLE) + 7", (1.0,), Basis.NOISE_LAW),
+    ("greatest(count(*), 0)", (1.0,), Basis.BOUND),
+    ("abs(count(*) - 5)", (1.0,), Basis.BOUND),
+    ("count(*) + count(*) FILTER (WHERE income > 5)", (1.0, 1.0), Basis.BOUND),
+    ("2 * count(*) - 3 * count(*) FILTER (WHERE income > 5)", (2.0, -3.0), Basis.BOUND),
+    ("count(*) - count(*)", (0.0,), Basis.BOUND),
+]
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("accountant", list(Accountant))
+@pytest.mark.parametrize(("words", "weights", "basis"), SUMS)
+def test_a_sum_of_totals_is_foretold(
+    accountant: Accountant, words: str, weights: tuple[float, ...], basis: Basis
+) -> None:
+    plan = compiled(f"SELECT {words} AS x FROM persons", accountant).plan
+    [error] = expected(plan)
+    assert error is not None and error.half_width is not None and error.basis is basis
+    moments = plan.measurement.moments
+    assert len(moments) == len(weights)
+    draws = [draw(accountant, moment.scale, (0,) * DRAWS) for moment in moments]
+    sums = [sum(w * z for w, z in zip(weights, zs, strict=True)) for zs in zip(*draws, strict=True)]
+    inside = sum(abs(x) <= error.half_width for x in sums) / DRAWS
+    assert inside >= COVERED_LEAST
+    if any(weights):
+        assert sum(abs(x) <= error.half_width / 2 for x in sums) / DRAWS < COVERED_LEAST
+        assert error.deviation == pytest.approx(statistics.pstdev(sums), rel=0.15)
+
+
+NOT_FORETOLD = ["count(*) * count(*)", "sum(income) / count(*)", "1 / count(*)", "sqrt(count(*))"]
+
+
+@pytest.mark.parametrize("words", NOT_FORETOLD)
+def test_what_is_no_sum_is_not_foretold(words: str) -> None:
+    [error] = expected(compiled(f"SELECT {words} AS x FROM persons").plan)
+    assert error is not None and error.half_width is None and error.over_rows is None
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("accountant", list(Accountant))
+@pytest.mark.parametrize("name", ["var_pop", "var_samp", "stddev_pop", "stddev_samp"])
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.0])
+def test_a_spread_is_no_worse_than_foretold(
+    accountant: Accountant, name: str, share: float
+) -> None:
+    """Rows lie at both ends of what is declared, `share` of them at the upper one."""
+    plan = compiled(f"SELECT {name}(income) AS x FROM persons", accountant).plan
+    [error] = expected(plan)
+    assert error is not None and error.over_rows is not None and error.basis is Basis.BOUND
+    units = [step(moment) for moment in plan.measurement.moments]
+    noise = [draw(accountant, m.scale, (0,) * DRAWS) for m in plan.measurement.moments]
+    for rows in (1_000, 100_000):
+        mean = (share - 0.5) * 200_000  # of income less its middle
+        truth = (rows * mean, float(rows), rows * 100_000.0**2)
+        exact = _spread(name, *truth)
+        seen = [
+            _spread(name, *(t + z * u for t, z, u in zip(truth, zs, units, strict=True)))
+            for zs in zip(*noise, strict=True)
+        ]
+        within = sum(abs(x - exact) <= error.over_rows.at(rows) for x in seen) / DRAWS
+        assert within >= COVERED_LEAST
+
+
+def _spread(name: str, total: float, count: float, squares: float) -> float:
+    less = 1.0 if name.endswith("samp") else 0.0
+    found = max(0.0, (squares - total**2 / count) / (count - less))
+    return math.sqrt(found) if name.startswith("stddev") else found
+
+
+def test_rows_that_bring_a_tenth_of_the_range() -> None:
+    mean = errors(Accountant.PURE_EPS)[3]
+    assert mean is not None and mean.over_rows is not None
+    rows = mean.over_rows.tenth_from()
+    assert mean.over_rows.at(rows) <= 20_000 < mean.over_rows.at(rows - 1)
 
 
 def test_the_largest_error_of_an_average_is_its_interval() -> None:

@@ -197,6 +197,33 @@ def test_aggregates_are_listed() -> None:
         "StddevSamp": "stddev_samp(",
         "Stddev": "stddev(",
         "ApproxDistinct": "approx_count_distinct(",
+        "Median": "median(",
+        "Quantile": "quantile(",
+        "ApproxQuantile": "approx_quantile(",
+        "PercentileCont": "quantile_cont(",
+        "PercentileDisc": "quantile_disc(",
+        "WithinGroup": "WITHIN GROUP",
+        "Min": "min(",
+        "Max": "max(",
+        "LogicalAnd": "bool_and(",
+        "LogicalOr": "bool_or(",
+        **{
+            "".join(part.capitalize() for part in name.split("_")): f"{name}("
+            for name in (
+                "covar_pop",
+                "covar_samp",
+                "corr",
+                "regr_slope",
+                "regr_intercept",
+                "regr_r2",
+                "regr_count",
+                "regr_avgx",
+                "regr_avgy",
+                "regr_sxx",
+                "regr_syy",
+                "regr_sxy",
+            )
+        },
         "Filter": "FILTER",
     }
     assert {kind.__name__ for kind in AGGREGATE_CLASSES} == set(names)

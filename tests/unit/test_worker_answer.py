@@ -28,7 +28,8 @@ from sandbox.boundary import (
 from sandbox.privacy import accuracy
 from sandbox.privacy.aggregates import Argument
 from sandbox.worker.add_noise import NoisyAggregates
-from sandbox.worker.intervals import DRAWS, Shown, exact_bars, simulated_bars
+from sandbox.worker.error_bar import Shown
+from sandbox.worker.intervals import DRAWS, exact_bars, simulated_bars
 from sandbox.worker.post_process import post_process
 from tests.unit.worker_world import (
     BIGINT,

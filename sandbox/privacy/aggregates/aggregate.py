@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from policies.terms import AggregateName, SqlType, TypeKind
 from sandbox.algebra import Call, Expr, Literal, Op
-from sandbox.boundary import MomentKind, StepBase
+from sandbox.boundary import MomentKind, Rank, StepBase
 
 BOOLEAN = SqlType(TypeKind.BOOLEAN)
 INTEGER = SqlType(TypeKind.INTEGER)
@@ -40,6 +40,7 @@ class Argument:
     """What an aggregate is applied to.
 
     `value` is None for count(*) and count(DISTINCT unit); `condition` is its FILTER. `row_*` bound one row in steps.
+    `rank` is what an order statistic looks for.
     """
 
     value: Expr | None
@@ -47,6 +48,7 @@ class Argument:
     steps: Steps
     row_lower: int
     row_upper: int
+    rank: Rank | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +65,36 @@ class MomentSpec:
     row_lower: int
     row_upper: int
     offset: int
+    rank: Rank | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The candidates of a rank: bins from `row_lower` on, of values of this type."""
+
+    rank: Rank
+    row_lower: int
+    row_upper: int
+    type: SqlType
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What an aggregate finishes from.
 
-    `moments` are its noisy totals as BIGINT expressions, with the steps and the offset of each; `value_*` is the declared
-    interval of one value in steps of the first, `type` the SQL type of the result.
+    `moments` are its noisy totals as BIGINT expressions, with the steps and the offset of each, and the half-width that holds
+    its noise with 95 %, in steps; `value_*` is the declared interval of one value in steps of the first, `type` the SQL
+    type of the result, `ranked` the candidates of an order statistic.
     """
 
     moments: tuple[Expr, ...]
     steps: tuple[Steps, ...]
     offsets: tuple[int, ...]
+    half_widths: tuple[int, ...]
     value_lower: int
     value_upper: int
     type: SqlType
+    ranked: Ranked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from policies.terms import AggregateName
 from sandbox.privacy.aggregates.aggregate import Ending, step_value
 
+_MEANS = (AggregateName.AVG, AggregateName.REGR_AVGX, AggregateName.REGR_AVGY)
+
 
 @dataclass(frozen=True, slots=True)
 class ResultRange:
@@ -21,7 +23,7 @@ def result_range(name: AggregateName, ending: Ending) -> ResultRange | None:
     step = step_value(ending.steps[0])
     lower, upper = ending.value_lower * step, ending.value_upper * step
     widest = ((upper - lower) / 2) ** 2
-    if name is AggregateName.AVG:
+    if name in _MEANS:
         return ResultRange(lower, upper, 1, 0)
     if name is AggregateName.VAR_POP:
         return ResultRange(0.0, widest, 1, 0)
@@ -31,4 +33,8 @@ def result_range(name: AggregateName, ending: Ending) -> ResultRange | None:
         return ResultRange(0.0, widest**0.5, 1, 0)
     if name is AggregateName.STDDEV_SAMP:
         return ResultRange(0.0, (2 * widest) ** 0.5, 1, 1)
+    if name is AggregateName.CORR:
+        return ResultRange(-1.0, 1.0, 1, 0)
+    if name is AggregateName.REGR_R2:
+        return ResultRange(0.0, 1.0, 1, 0)
     return None

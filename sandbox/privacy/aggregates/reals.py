@@ -46,6 +46,16 @@ def within(lower: float, a: Expr, upper: float) -> Expr:
     return Call(Op.GREATEST, (real(lower), Call(Op.LEAST, (real(upper), a), DOUBLE)), DOUBLE)
 
 
+def at_least(lower: float, a: Expr) -> Expr:
+    """Return a number, or `lower` where it is below. It must not be NULL."""
+    return Call(Op.GREATEST, (real(lower), a), DOUBLE)
+
+
+def if_positive(test: Expr, a: Expr) -> Expr:
+    """Return a number where another is above 0, NULL elsewhere."""
+    return Call(Op.CASE, (Call(Op.GT, (test, real(0.0)), BOOLEAN), a), DOUBLE)
+
+
 def if_more(count: Expr, least: int, a: Expr) -> Expr:
     """Return a number where the noisy count is above `least`, NULL elsewhere."""
     more = Call(Op.GT, (count, Literal(BIGINT, least)), BOOLEAN)

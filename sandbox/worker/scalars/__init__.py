@@ -69,6 +69,7 @@ RULES = MappingProxyType[Op, Rule](
         Op.DATE_PART: dates.date_part,
         Op.DATE_DIFF: dates.date_diff,
         Op.DATE_ADD: dates.date_add,
+        Op.FROM_EPOCH: dates.from_epoch,
     }
 )
 

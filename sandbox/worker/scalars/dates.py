@@ -26,6 +26,9 @@ _SHIFT_MAX = {
     TimeUnit.MINUTE: 5_300_000_000,
     TimeUnit.SECOND: 320_000_000_000,
 }
+# Of the years 1 to 9999, counted from 1970-01-01.
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+_DAY_SECONDS = 86_400
 _YEARS = {
     DATE: "DATE '0001-01-01' AND DATE '9999-12-31'",
     TIMESTAMP: "TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'",
@@ -67,6 +70,18 @@ def date_add(rendering: Rendering, call: Call) -> str:
     if call.type not in (DATE, TIMESTAMP):
         raise NotRenderable("a moved date is a date or a timestamp")
     return cast_text(_held(moved, TIMESTAMP, moved), TIMESTAMP, call.type)
+
+
+def from_epoch(rendering: Rendering, call: Call) -> str:
+    """Render the day, or the instant, that lies a whole number of days or seconds after the start of 1970."""
+    (count,) = arity(call, 1)
+    text = cast_text(rendering.render(number(count)), count.type, BIGINT)
+    if (call.unit, call.type) == (TimeUnit.DAY, DATE):
+        return f"(CASE WHEN {text} BETWEEN {_FIRST_DAY} AND {_LAST_DAY} THEN DATE '1970-01-01' + CAST({text} AS INTEGER) END)"
+    if (call.unit, call.type) == (TimeUnit.SECOND, TIMESTAMP):
+        first, last = _FIRST_DAY * _DAY_SECONDS, (_LAST_DAY + 1) * _DAY_SECONDS - 1
+        return f"(CASE WHEN {text} BETWEEN {first} AND {last} THEN make_timestamp({text} * 1000000) END)"
+    raise NotRenderable("days make a date, seconds make a timestamp")
 
 
 def within_years(text: str, type_: SqlType) -> str:
