@@ -28,7 +28,7 @@ from sandbox.compiler.check import PermittedQuery
 from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
 from sandbox.compiler.intervals import EVERYTHING, interval
-from sandbox.compiler.lineage import origin
+from sandbox.compiler.lineage import origins
 from sandbox.compiler.private_keys import group_keys, groups_per_unit
 from sandbox.compiler.quantiles import instants, ranked, room_for
 from sandbox.compiler.resolve import ResolvedQuery
@@ -169,10 +169,9 @@ def _is_unit(value: Expr | None, query: ResolvedQuery) -> bool:
 
 
 def _named(column: Column, query: ResolvedQuery) -> str:
-    found = origin(column, query.known)
-    if found is None:
-        return "a computed column"
-    return f"{query.tables[found.scan].table.name}.{found.name}"
+    found = sorted(origins(column, query.known), key=lambda c: (c.scan, c.name))
+    named = [f"{query.tables[c.scan].table.name}.{c.name}" for c in found]
+    return ", ".join(named) or "a computed column"
 
 
 def _scans(query: ResolvedQuery) -> tuple[TableScan, ...]:

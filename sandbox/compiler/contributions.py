@@ -26,7 +26,7 @@ from sandbox.algebra import (
     columns_of,
 )
 from sandbox.compiler.conjunction import split_and
-from sandbox.compiler.lineage import Definitions, origin
+from sandbox.compiler.lineage import Definitions, origins
 from sandbox.compiler.rows import ScopedTable
 from sandbox.compiler.uses import unit_keys_of
 
@@ -112,14 +112,15 @@ class Contributions:
     def _is_one_per_unit(self, expr: Expr) -> bool:
         """Tell whether a unit has one value of an expression: its own key, or what stands in the one row it has in a table."""
         columns = columns_of(expr)
-        found = [origin(column, self._known) for column in columns]
-        tables = {column.scan for column in found if column is not None}
+        found = [origins(column, self._known) for column in columns]
+        tables = {column.scan for each in found for column in each}
         one_row = all(self._scan(self._tables[scan]).rows_per_unit_max == 1 for scan in tables)
         private = all(self._tables[scan].table.private for scan in tables)
-        return self._is_unit_key(expr) or (None not in found and one_row and private)
+        return self._is_unit_key(expr) or (all(found) and one_row and private)
 
     def _is_unit_key(self, expr: Expr) -> bool:
-        return origin(expr, self._known) in self._unit_keys
+        found = origins(expr, self._known)
+        return bool(found) and found <= self._unit_keys
 
     def _rank_limit(self, condition: Expr, relation: Relation) -> int:
         """Return k of a conjunct `row_number() OVER (PARTITION BY unit ORDER BY …) <= k`, 0 for any other."""

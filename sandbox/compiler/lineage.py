@@ -106,17 +106,19 @@ def nullable(relation: Relation) -> frozenset[int]:
     return frozenset(found)
 
 
-def origin(expr: Expr, known: Definitions) -> Column | None:
-    """Return the registered column that an expression is a bare copy of, through casts and projections, or None."""
-    while True:
-        if isinstance(expr, Call) and expr.op is Op.CAST:
-            expr = expr.args[0]
-        elif isinstance(expr, Column) and expr.scan < DERIVED_FIRST:
-            return expr
-        elif isinstance(expr, Column):
-            found = known.get(expr)
-            if not isinstance(found, Column | Call):
-                return None
-            expr = found
-        else:
-            return None
+def origins(expr: Expr, known: Definitions) -> frozenset[Column]:
+    """Return the registered columns that an expression is a bare copy of: through casts and projections; nothing if it is none.
+
+    A column of a set operation is a copy of one column of each branch.
+    """
+    while isinstance(expr, Call) and expr.op is Op.CAST:
+        expr = expr.args[0]
+    if not isinstance(expr, Column):
+        return frozenset()
+    if expr.scan < DERIVED_FIRST:
+        return frozenset({expr})
+    found = known.get(expr)
+    if isinstance(found, Either):
+        left, right = origins(found.left, known), origins(found.right, known)
+        return left | right if left and right else frozenset()
+    return origins(found, known) if isinstance(found, Column | Call) else frozenset()

@@ -1,6 +1,7 @@
 """Which column is used for what, and which tables are joined: the facts a policy judges."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from policies.access.model import JoinKind
 from policies.access.request import JoinAsk, UseAsk
@@ -26,6 +27,7 @@ from sandbox.algebra import (
     own_expressions,
     walk,
 )
+from sandbox.boundary import UNIT_COLUMN
 from sandbox.compiler.conjunction import equal_columns, split_and
 from sandbox.compiler.lineage import (
     Aggregated,
@@ -33,7 +35,7 @@ from sandbox.compiler.lineage import (
     Either,
     Listed,
     OverRows,
-    origin,
+    origins,
 )
 from sandbox.compiler.question import Reading
 from sandbox.compiler.rows import ScopedTable
@@ -92,7 +94,7 @@ class Uses:
 
     def deciding(self, expr: Expr) -> Iterator[Use]:
         """Return the uses of an expression that decides which rows count: the unit's own key only joins its rows."""
-        joins = origin(expr, self.known) in self.unit_keys
+        joins = self._is_unit_key(origins(expr, self.known))
         yield from self.of(expr, ColumnUse.JOIN_KEY if joins else ColumnUse.FILTER)
 
     def of_aggregate(
@@ -143,12 +145,14 @@ class Uses:
 
     def _meet(self, one: Column, other: Column) -> bool:
         """Tell whether two columns are keys on which rows meet: of different tables, or the unit's own key on both sides."""
-        a, b = origin(one, self.known), origin(other, self.known)
-        if a is None or b is None:
-            return False
-        if a in self.unit_keys and b in self.unit_keys:
+        ours, theirs = origins(one, self.known), origins(other, self.known)
+        if self._is_unit_key(ours) and self._is_unit_key(theirs):
             return True
-        return self.tables[a.scan] != self.tables[b.scan]
+        met = [(self.tables[a.scan], self.tables[b.scan]) for a in ours for b in theirs]
+        return bool(met) and all(a != b for a, b in met)
+
+    def _is_unit_key(self, found: frozenset[Column]) -> bool:
+        return bool(found) and found <= self.unit_keys
 
 
 def _deciding(node: Relation) -> tuple[Expr, ...]:
@@ -162,7 +166,7 @@ def _deciding(node: Relation) -> tuple[Expr, ...]:
     return ()
 
 
-def unit_keys_of(tables: Sequence[ScopedTable]) -> frozenset[Column | None]:
+def unit_keys_of(tables: Sequence[ScopedTable]) -> frozenset[Column]:
     """Return the registered columns that hold the unit's own key."""
     return frozenset(
         Column(table.index, column.name, column.type)
@@ -199,7 +203,7 @@ def _needs_no_grant(
     left: ScopedTable,
     right: ScopedTable,
     pairs: tuple[tuple[Column, Column], ...],
-    unit_keys: frozenset[Column | None],
+    unit_keys: frozenset[Column],
 ) -> bool:
     """Tell whether a meeting links nothing new: rows of one person in one table, or public tables."""
     if not left.table.private and not right.table.private:
@@ -253,14 +257,11 @@ def _between(
             condition = condition.args[0]  # of IN: whether a comparison is unknown
         if not (isinstance(condition, Call) and condition.op is Op.EQ):
             continue
-        one, other = (origin(arg, known) for arg in condition.args)
-        if one is None or other is None or one.name.startswith("_ky_"):
-            continue
-        for a, b in ((one, other), (other, one)):
-            if a.scan in left and b.scan in right:
+        one, other = (origins(arg, known) for arg in condition.args)
+        for a, b in (*product(one, other), *product(other, one)):
+            if a.scan in left and b.scan in right and a.name != UNIT_COLUMN:
                 low, high = sorted((a, b), key=lambda c: c.scan)
                 pairs.setdefault((low.scan, high.scan), []).append((low, high))
-                break
     for (first, second), using in pairs.items():
         yield first, second, kind, tuple(using)
     if not pairs and left and right:

@@ -140,7 +140,7 @@ class World:
         for left, own, right, theirs in self.joins:
             if left == sheet.name:
                 pairs.setdefault(right, []).append((own, theirs))
-        joins = [JoinGrant(to, tuple(using), JoinKind.INNER) for to, using in pairs.items()]
+        joins = [JoinGrant(to, tuple(using), JoinKind.FULL) for to, using in pairs.items()]
         joins += [JoinGrant(other.name, (), JoinKind.CROSS) for other in self.public]
         columns = tuple(_column(field, unit is not None) for field in sheet.fields)
         return TableGrant(sheet.name, unit, columns, tuple(joins))
