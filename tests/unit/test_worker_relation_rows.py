@@ -80,7 +80,7 @@ def broken(relations: Asked, world: World) -> set[str]:
         for name, rows in answers(relations, only(world, unit)).items():
             parts[name] += rows
             first = relations[name][1][0]
-            if first == unit_of(first.scan) and any(row[0] != repr(unit) for row in rows):
+            if first == unit_of(first.scan) and any(row[0] != str(unit) for row in rows):
                 found.add(name)
     return found | {name for name in relations if whole[name] != parts[name]}
 
