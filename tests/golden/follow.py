@@ -1,12 +1,13 @@
 """What follows from a question: the SQL of its plan as the worker runs it, and what it spends; or the refusal."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 
 from policies.refusals import Refused
-from policies.terms import NANO, Accountant
+from policies.terms import DELTA_UNIT, NANO, Accountant
 from sandbox.boundary import Measurement, Mechanism, Moment, Plan
 from sandbox.privacy.measurements import law as law_of
 from sandbox.worker.engine import EngineLimits, open_empty
@@ -16,7 +17,7 @@ from tests.golden.cases import Case
 from tests.unit.compiler_world import compiled
 
 LIMITS = EngineLimits(memory_bytes=256 * 1024 * 1024, threads=1)
-_READING = ("_ky_partials", "_ky_kept", "_ky_placed")
+_READING = ("_ky_partials", "_ky_kept", "_ky_placed", "_ky_present")
 _HEAD = re.compile(r"ask with (epsilon|rho) (1|0\.5)")
 _ACCOUNTANTS = {"epsilon": Accountant.PURE_EPS, "rho": Accountant.APPROX_ZCDP}
 _LAWS = {
@@ -63,7 +64,7 @@ def followed(case: Case) -> Case:
     sections = (
         case.ask,
         ("plan", "\n".join(statements(plan.measurement))),
-        ("spend", "\n".join(spend(moment) for moment in plan.measurement.moments)),
+        ("spend", "\n".join([*map(spend, plan.measurement.moments), *choice(plan.measurement)])),
     )
     return Case(case.comment, sections)
 
@@ -88,6 +89,20 @@ def spend(moment: Moment) -> str:
         f" L2²={moment.sensitivity_l2_squared} scale={float.fromhex(moment.scale):.6g}"
         f" {name}={moment.loss.primary / NANO:g}{_rank(moment)}"
     )
+
+
+def choice(measurement: Measurement) -> list[str]:
+    """Return the line of the noise that chooses undeclared groups, if there are such."""
+    chosen = measurement.selection
+    if chosen is None:
+        return []
+    delta = Decimal(chosen.loss.delta) / DELTA_UNIT
+    return [
+        f"groups   gaussian units at least {chosen.units_least}, noisy at least {chosen.threshold},"
+        f" shown at most {chosen.keys_max} C={measurement.groups_per_unit_max}"
+        f" scale={float.fromhex(chosen.scale):.6g} rho={chosen.loss.primary / NANO:g}"
+        f" delta={delta.normalize()}"
+    ]
 
 
 def _rank(moment: Moment) -> str:
