@@ -282,7 +282,9 @@ ATTACKS: dict[str, Callable[[Plan], Plan]] = {
     "cells joined before they have names": lambda p: changed(
         p, Join(JoinType.INNER, Cells(), NAMES, TRUE), KEY
     ),
-    "a full join": lambda p: changed(p, replace(NAMED, type=JoinType.FULL)),
+    "a table inside EXISTS with a name": lambda p: changed(
+        p, Filter(BASE, Exists(BASE, call(Op.EQ, BOOLEAN, K, column(0, "code", INTEGER))))
+    ),
     "a number twice": lambda p: changed(p, Join(JoinType.INNER, BASE, BASE, TRUE)),
     "the number of a table": lambda p: changed(p, replace(BASE, id=0), column(0, "c0", INTEGER)),
     "a released row with a unit": lambda p: changed(p, replace(BASE, unit=(p.measurement.unit,))),
