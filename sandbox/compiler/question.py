@@ -12,7 +12,7 @@ from sandbox.compiler.places import position, quoted
 from sandbox.compiler.rows import ScopedTable
 
 if TYPE_CHECKING:
-    from sandbox.compiler.release import Release
+    from sandbox.compiler.measured import Measured
 
 TABLES_MAX = 32  # scans of one question; each CTE that is used twice is read twice
 DERIVED_MAX = 200
@@ -26,7 +26,7 @@ class Reading:
     catalogue: Catalogue
     tables: list[ScopedTable] = field(default_factory=list)
     places: dict[Column, Position | None] = field(default_factory=dict)
-    release: "Release | None" = None
+    measured: "Measured | None" = None
     _derived: int = 0
 
     def refused(self, code: str, node: exp.Expr, **params: Any) -> Refused:

@@ -16,10 +16,10 @@ from sandbox.compiler.aggregates import ResolvedAggregate, moved, parts_of
 from sandbox.compiler.group_rows import label
 from sandbox.compiler.keyed import without_alias
 from sandbox.compiler.layer import Layer, changed, is_windowed, order_of
+from sandbox.compiler.measured import Measured
 from sandbox.compiler.places import position
 from sandbox.compiler.question import Reading
 from sandbox.compiler.reach import is_released
-from sandbox.compiler.release import Release
 from sandbox.compiler.rows import Named, public_rows
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import condition
@@ -42,7 +42,7 @@ def refuse_tables_above(relation: Relation, reading: Reading) -> None:
                 Stage.RESOLVE,
                 at=table.at,
                 what=f"{table.table.name} above the release",
-                cure="join the table inside the subquery that aggregates, or write its rows as VALUES",
+                cure="join it inside the subquery that aggregates, or write its rows as VALUES",
             )
 
 
@@ -78,7 +78,7 @@ def read_release(body: "Body", reading: Reading) -> Layer:
     return _measured(Layer(rows, columns, order), found, select, reading)
 
 
-def _settled(body: "Body", above: AboveReader, reading: Reading) -> Release:
+def _settled(body: "Body", above: AboveReader, reading: Reading) -> Measured:
     rows = body.rows()
     if rows.unit is None:
         raise Refused("no_private_table", Stage.RESOLVE)
@@ -88,7 +88,7 @@ def _settled(body: "Body", above: AboveReader, reading: Reading) -> Release:
     settled = settle(rows.relation, read)
     new = settled.renaming
     tables = [reading.tables[old] for old in new.scans]
-    return Release(
+    return Measured(
         settled.relation,
         tuple(replace(table, index=index) for index, table in enumerate(tables)),
         {new.column(c): place for c, place in reading.places.items() if new.keeps(c)},
@@ -100,11 +100,11 @@ def _settled(body: "Body", above: AboveReader, reading: Reading) -> Release:
     )
 
 
-def _measured(layer: Layer, found: Release, select: exp.Select, reading: Reading) -> Layer:
+def _measured(layer: Layer, found: Measured, select: exp.Select, reading: Reading) -> Layer:
     """Let the question measure this release, or read it off the one that is measured already."""
-    known = reading.release
+    known = reading.measured
     if known is None:
-        reading.release = found
+        reading.measured = found
         return layer
     if not known.measures(found):
         raise reading.unsupported(
@@ -114,7 +114,7 @@ def _measured(layer: Layer, found: Release, select: exp.Select, reading: Reading
         )
     aggregates = list(known.aggregates)
     places = [_place(aggregate, aggregates) for aggregate in found.aggregates]
-    reading.release = replace(known, aggregates=tuple(aggregates))
+    reading.measured = replace(known, aggregates=tuple(aggregates))
     return _renumbered(layer, places)
 
 

@@ -17,10 +17,10 @@ from sandbox.compiler.aggregates import ResolvedAggregate
 from sandbox.compiler.keyed import ResolvedKey
 from sandbox.compiler.layer import Layer, end_of, shown_of
 from sandbox.compiler.lineage import Definitions, definitions
+from sandbox.compiler.measured import Measured
 from sandbox.compiler.parse import ParsedQuery
 from sandbox.compiler.question import Reading
 from sandbox.compiler.reach import is_released
-from sandbox.compiler.release import Release
 from sandbox.compiler.released import refuse_tables_above
 from sandbox.compiler.rows import ScopedTable
 from sandbox.compiler.select import Body, Queries
@@ -77,10 +77,10 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
     queries = Queries(reading)
     body = queries.body(parsed.tree, {}, None)
     owned = body.whole().unit is not None
-    if not owned and reading.release is None:
+    if not owned and reading.measured is None:
         raise Refused("no_private_table", Stage.RESOLVE)
     layer = queries.released(body) if owned else queries.layer(body, ordered=True)
-    release = reading.release
+    release = reading.measured
     if release is None or not is_released(layer.rows.relation):
         raise Refused("no_private_table", Stage.RESOLVE)
     refuse_tables_above(layer.rows.relation, reading)
@@ -89,7 +89,7 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
     return _resolved(release, layer, body, reading)
 
 
-def _resolved(release: Release, layer: Layer, body: Body, reading: Reading) -> ResolvedQuery:
+def _resolved(release: Measured, layer: Layer, body: Body, reading: Reading) -> ResolvedQuery:
     known = definitions(release.relation)
     uses = Uses(known, reading.tables)
     shown = shown_of(layer)

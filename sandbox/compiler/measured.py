@@ -10,7 +10,7 @@ from sandbox.compiler.rows import ScopedTable
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Measured:
     """`tables[i]` is the i-th scan of `relation`; `unit` the unit code of its rows, `unit_keys` columns that hold its key.
 
     `sets` are the grouping sets it is asked in, nothing for the one of all keys.
@@ -25,7 +25,7 @@ class Release:
     sets: tuple[tuple[int, ...], ...]
     aggregates: tuple[ResolvedAggregate, ...]
 
-    def measures(self, other: "Release") -> bool:
+    def measures(self, other: "Measured") -> bool:
         """Tell whether both are taken over the same groups of the same rows."""
         return self._groups() == other._groups()
 
