@@ -28,7 +28,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "group its rows by the key of the privacy unit, or ask for it by itself": "请按隐私单元的键分组，或单独提交该查询",
         "use them in the outermost SELECT": "请在最外层 SELECT 中使用",
         "ask two questions, or group the same rows by the same keys in both": "请分成两次查询，或对相同的行按相同的键分组",
-        "join it inside the subquery that aggregates, or write its rows as VALUES": "请在聚合的子查询内连接该表，或把其行写成 VALUES",
+        "join it inside the subquery that aggregates, or write its rows as VALUES": "请在聚合子查询内连接，或写成 VALUES",
         "order by columns that SELECT shows": "请按 SELECT 中列出的列排序",
         "leave ALL out": "请去掉 ALL",
         "limit the answer, or use QUALIFY row_number() inside each person": "请限制最终结果，或在每人之内用 QUALIFY row_number()",

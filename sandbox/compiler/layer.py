@@ -1,6 +1,5 @@
 """What one SELECT yields before its LIMIT: rows, the columns it shows of them, and their order."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -16,7 +15,6 @@ from sandbox.algebra import (
     Project,
     Relation,
     RowOrder,
-    Windowed,
     walk,
 )
 from sandbox.boundary import SortTerm
@@ -113,29 +111,6 @@ def moved_order(
     if any(term.expr not in moved for term in order):
         return None
     return tuple(replace(term, expr=moved[term.expr]) for term in order)
-
-
-def changed(relation: Relation, change: Callable[[Expr], Expr]) -> Relation:
-    """Return what stands over the released rows of one SELECT with every expression changed."""
-    if isinstance(relation, Filter):
-        return Filter(changed(relation.input, change), change(relation.predicate))
-    if isinstance(relation, Project):
-        return replace(
-            relation,
-            input=changed(relation.input, change),
-            columns=tuple(change(expr) for expr in relation.columns),
-            windows=tuple(_changed_window(window, change) for window in relation.windows),
-        )
-    return relation
-
-
-def _changed_window(window: Windowed, change: Callable[[Expr], Expr]) -> Windowed:
-    return replace(
-        window,
-        args=tuple(change(arg) for arg in window.args),
-        partition=tuple(change(part) for part in window.partition),
-        order=tuple(replace(term, expr=change(term.expr)) for term in window.order),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from policies.refusals import Refused, Stage
-from sandbox.algebra import AggregateRef, Call, Cells, Expr, Filter, Relation, Scan, relations
+from sandbox.algebra import AggregateRef, Cells, Filter, Relation, Scan, relations
 from sandbox.compiler.above import AboveReader
 from sandbox.compiler.aggregates import ResolvedAggregate, moved, parts_of
 from sandbox.compiler.group_rows import label
 from sandbox.compiler.keyed import without_alias
-from sandbox.compiler.layer import Layer, changed, is_windowed, order_of
+from sandbox.compiler.layer import Layer, is_windowed, order_of
 from sandbox.compiler.measured import Measured
 from sandbox.compiler.places import position
 from sandbox.compiler.question import Reading
 from sandbox.compiler.reach import is_released
+from sandbox.compiler.rewrite import rewritten
 from sandbox.compiler.rows import Named, public_rows
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import condition
@@ -120,7 +121,7 @@ def _measured(layer: Layer, found: Measured, select: exp.Select, reading: Readin
 
 def _place(aggregate: ResolvedAggregate, known: list[ResolvedAggregate]) -> int:
     for index, other in enumerate(known):
-        if (other.name, *parts_of(other)) == (aggregate.name, *parts_of(aggregate)):
+        if replace(other, words=aggregate.words, at=aggregate.at) == aggregate:
             return index
     known.append(aggregate)
     return len(known) - 1
@@ -129,15 +130,10 @@ def _place(aggregate: ResolvedAggregate, known: list[ResolvedAggregate]) -> int:
 def _renumbered(layer: Layer, places: list[int]) -> Layer:
     """Return the layer over the aggregates' places in the one measurement."""
 
-    def change(expr: Expr) -> Expr:
-        if isinstance(expr, AggregateRef):
-            return replace(expr, index=places[expr.index])
-        if isinstance(expr, Call):
-            return replace(expr, args=tuple(change(arg) for arg in expr.args))
-        return expr
+    def change(found: object) -> object:
+        if isinstance(found, AggregateRef):
+            return replace(found, index=places[found.index])
+        return found
 
-    return Layer(
-        replace(layer.rows, relation=changed(layer.rows.relation, change)),
-        tuple(Named(c.name, change(c.expr)) for c in layer.columns),
-        tuple(replace(term, expr=change(term.expr)) for term in layer.order),
-    )
+    moved: Layer = rewritten(layer, change)
+    return moved

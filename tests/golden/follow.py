@@ -8,10 +8,14 @@ import duckdb
 
 from policies.refusals import Refused
 from policies.terms import DELTA_UNIT, NANO, Accountant
+from sandbox.algebra import Relation, RowOrder
 from sandbox.boundary import Measurement, Mechanism, Moment, Plan
 from sandbox.privacy.measurements import law as law_of
 from sandbox.worker.engine import EngineLimits, open_empty
 from sandbox.worker.execute import execute
+from sandbox.worker.layer_facts import fact, facts_of
+from sandbox.worker.layer_forms import ordered_by
+from sandbox.worker.layers import LayerRendering
 from sandbox.worker.twin_tables import empty_twin
 from tests.golden.cases import Case
 from tests.unit.compiler_world import compiled
@@ -61,12 +65,27 @@ def followed(case: Case) -> Case:
         place = f" at {refused.at}" if refused.at else ""
         text = f"{refused.message('en')}\n{refused.message('zh-CN')}"
         return Case(case.comment, (case.ask, (f"refused {refused.code}{place}", text)))
-    sections = (
+    sections = [
         case.ask,
         ("plan", "\n".join(statements(plan.measurement))),
         ("spend", "\n".join([*map(spend, plan.measurement.moments), *choice(plan.measurement)])),
-    )
-    return Case(case.comment, sections)
+    ]
+    if plan.post.relation is not None:
+        sections.append(("above", above(plan, plan.post.relation)))
+    return Case(case.comment, tuple(sections))
+
+
+def above(plan: Plan, relation: Relation) -> str:
+    """Return the statement that reads released cells, without its LIMIT, and how each column finds its interval."""
+    layers = LayerRendering(plan, "_ky_cells", draws=0)
+    rows = layers.rows(relation, spine=True)
+    shown = [layers.rendering.render(output.expr) for output in plan.post.outputs]
+    terms = tuple(RowOrder(t.expr, t.descending, t.nulls_first) for t in plan.post.order)
+    order = ordered_by(terms, rows.ties, layers.rendering)
+    known = facts_of(relation, plan)
+    noise = [fact(output.expr, known).noise.name.lower() for output in plan.post.outputs]
+    text = _BREAKS.sub("\n  ", f"SELECT {', '.join(shown)} FROM {rows.text}{order}")
+    return f"{text};\nnoise: {', '.join(noise)}"
 
 
 def statements(measurement: Measurement) -> list[str]:

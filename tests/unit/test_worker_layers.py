@@ -33,7 +33,7 @@ from sandbox.algebra import (
     WindowFunction,
     rows_at_most,
 )
-from sandbox.boundary import ColumnRole, DiagnosisCode, IntervalMethod, Plan
+from sandbox.boundary import ColumnRole, Diagnosis, DiagnosisCode, IntervalMethod, Plan
 from sandbox.worker.accept import check_claims
 from sandbox.worker.keys import TooManyKeys
 from sandbox.worker.twin import diagnose
@@ -218,11 +218,16 @@ def test_a_layer_means_what_it_means_in_duckdb(name):
     assert sorted(map(str, answer)) == sorted(map(str, plainly(sql, COUNTS, CENTS)))
 
 
+def rehearsed(plan: Plan) -> Diagnosis:
+    """Return what the twin says of a plan."""
+    with duckdb.connect() as rows, duckdb.connect() as empty:
+        return diagnose(plan, rows, empty)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_twin_rehearses_a_layer(name):
     relation, outputs, _ = CASES[name]
-    with duckdb.connect() as rows, duckdb.connect() as empty:
-        found = diagnose(layered(6, relation, *outputs), rows, empty)
+    found = rehearsed(layered(6, relation, *outputs))
     assert (found.code, found.keys) == (DiagnosisCode.READY, 6)
 
 
