@@ -13,6 +13,7 @@ from policies.refusals import Refused, Stage
 from sandbox.algebra import AggregateRef, Cells, Filter, Relation, Scan, relations
 from sandbox.compiler.above import AboveReader
 from sandbox.compiler.aggregates import ResolvedAggregate, moved, parts_of
+from sandbox.compiler.exists_below import with_exists_below
 from sandbox.compiler.group_rows import label
 from sandbox.compiler.keyed import without_alias
 from sandbox.compiler.layer import Layer, is_windowed, order_of
@@ -80,12 +81,14 @@ def read_release(body: "Body", reading: Reading) -> Layer:
 
 
 def _settled(body: "Body", above: AboveReader, reading: Reading) -> Measured:
-    rows = body.rows()
+    rows, keys, aggregates = with_exists_below(
+        body.rows(), above.keys, tuple(above.aggregates), reading.number(body.select)
+    )
     if rows.unit is None:
         raise Refused("no_private_table", Stage.RESOLVE)
     if is_released(rows.relation):
         raise reading.unsupported(body.select, "a release below another one", _CURE)
-    read = (*(k.expr for k in above.keys), *(e for a in above.aggregates for e in parts_of(a)))
+    read = (*(k.expr for k in keys), *(e for a in aggregates for e in parts_of(a)))
     settled = settle(rows.relation, read)
     new = settled.renaming
     tables = [reading.tables[old] for old in new.scans]
@@ -95,9 +98,9 @@ def _settled(body: "Body", above: AboveReader, reading: Reading) -> Measured:
         {new.column(c): place for c, place in reading.places.items() if new.keeps(c)},
         new.column(rows.unit),
         frozenset(new.column(key) for key in rows.keys if new.keeps(key)),
-        tuple(replace(key, expr=new.expr(key.expr)) for key in above.keys),
+        tuple(replace(key, expr=new.expr(key.expr)) for key in keys),
         above.sets,
-        tuple(moved(aggregate, new.expr) for aggregate in above.aggregates),
+        tuple(moved(aggregate, new.expr) for aggregate in aggregates),
     )
 
 

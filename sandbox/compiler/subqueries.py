@@ -59,6 +59,12 @@ class Subqueries:
 
         Refuses: private rows that are not linked to the row's unit, a release inside, several columns, no aggregate.
         """
+        place = (id(scope), id(node))
+        if place not in self._found:
+            self._found[place] = (scope, node, self._value(scope, node))
+        return self._found[place][2]
+
+    def _value(self, scope: Scope, node: exp.Expr) -> Expr:
         if isinstance(node, exp.Exists):
             return self._exists(scope, node)
         if isinstance(node, exp.In):

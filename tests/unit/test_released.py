@@ -128,6 +128,8 @@ REFUSED = [
     (f"SELECT count(*) FROM persons WHERE income > (SELECT max(n) FROM ({BY_REGION}))", "a release below another one"),
     (f"SELECT count(*) FROM persons WHERE region IN (SELECT region FROM ({BY_REGION}) WHERE n > 5)",
      "a release below another one"),
+    (f"SELECT count(*) FILTER (WHERE region IN (SELECT region FROM ({BY_REGION}))) FROM persons",
+     "a release below another one"),
     (f"SELECT t.n, w.rain_mm FROM ({BY_REGION}) t JOIN weather w USING (region)", "weather above the release"),
     (f"SELECT n, (SELECT max(rain_mm) FROM weather) FROM ({BY_REGION})", "weather above the release"),
     (f"SELECT DISTINCT region FROM ({BY_REGION}) ORDER BY n", "ORDER BY beside DISTINCT"),
