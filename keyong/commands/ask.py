@@ -140,6 +140,9 @@ def shown_check(check: Check) -> str:
         for at in noise["half_width_95_at_rows"] if noise else ():
             half = at["half_width"]
             lines.append(f"±95 %    {column['name']}: ±{number(half)} over {at['rows']} rows")
+        if noise and noise["rank_off_95_rows"] is not None:
+            rows, wide = number(noise["rank_off_95_rows"]), number(noise["bin"])
+            lines.append(f"±95 %    {column['name']}: ±{rows} rows, in bins of {wide}")
         if noise and noise["basis"] == "with_answer":
             lines.append(f"±95 %    {column['name']}: known with the answer only")
     lines += [
