@@ -38,6 +38,15 @@ class Charge:
     amount: int
 
 
+def added_up(*charges: tuple[Charge, ...]) -> tuple[Charge, ...]:
+    """Return one charge for each account, in the order in which they first come."""
+    found: dict[tuple[str, Unit], int] = {}
+    for charge in (charge for several in charges for charge in several):
+        key = (charge.account_id, charge.unit)
+        found[key] = found.get(key, 0) + charge.amount
+    return tuple(Charge(name, unit, amount) for (name, unit), amount in found.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """Where one account stands. `available` may be below zero after a cap was lowered."""

@@ -12,6 +12,7 @@
     Ledger(store, source, clock, fault=no_fault)     one process for each `source`, which names the gateway
     open_account(account_id, unit, cap, authority) -> index | None        idempotent; None when nothing changed
     reserve(Request) -> Reserved(fence, index) | Insufficient | Replayed(Outcome) | Conflict
+    reserve_all, start_all, post_all, fail_all      the same for questions that are asked as one: all of them or none
     start(operation_id, fence) -> None                                     raises FenceRejected
     post(Posting) -> Posted(index, usage_index)                            raises FenceRejected
     fail(operation_id, fence, reason, touched) -> index                    raises FenceRejected
@@ -32,11 +33,12 @@ Quote = hold = bill: the usage record and the price are fixed by `reserve`, so `
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from sqlite3 import Connection
 
 from audit import again, settle
-from audit.charge import Balance, Unit
+from audit.charge import Balance, Unit, added_up
 from audit.log import events
 from audit.log.fields import spell_time
 from audit.request import (
@@ -110,45 +112,60 @@ class Ledger:
 
     def reserve(self, request: Request) -> Reserved | Insufficient | Replayed | Conflict:
         """Hold every charge or none. When `Reserved` is returned a power cut cannot undo it."""
-        check_request(request)
+        done = self.reserve_all((request,))
+        return done[0] if isinstance(done, tuple) else done
+
+    def reserve_all(
+        self, requests: tuple[Request, ...]
+    ) -> tuple[Reserved, ...] | Insufficient | Replayed | Conflict:
+        """Hold every charge of every request or none: the sum must fit. Failures of one count once for all."""
+        for request in requests:
+            check_request(request)
         with self._step("reserve") as tx:
-            refused = self._known_or_short(tx, request)
+            refused = self._known_or_short(tx, *requests)
             if refused is not None:
                 return refused
-            fence = secrets.token_hex(16)
-            data = {
-                "operation": request.operation_id,
-                "charges": request.charge_fields(),
-                "deadline": spell_time(request.deadline),
-                **request.terms.fields(),
-            }
-            event_id = f"{request.operation_id}.accepted"
-            index = self._append(tx, "query.accepted", event_id, request.client_id, data)
-            row = self._row(request, State.RESERVED, index)
-            terms = (request.terms.family, request.terms.shape)
-            operations.insert(tx, row, request.idempotency_key, fence, terms)
-            accounts.hold(tx, request.operation_id, request.charges)
+            together = requests[0].operation_id if len(requests) > 1 else None
+            reserved = tuple(self._reserved(tx, request, together) for request in requests)
         # A crash from here on leaves a hold that `recover` voids: the caller never learned the fence, so nothing ran.
-        return Reserved(fence, index)
+        return reserved
 
     def start(self, operation_id: str, fence: str) -> None:
         """Permit one worker, ever. Durable before it starts, so that a crash cannot permit a second one."""
+        self.start_all(((operation_id, fence),))
+
+    def start_all(self, opened: tuple[tuple[str, str], ...]) -> None:
+        """Permit one worker for each (operation, fence), or none."""
         with self._step("start") as tx:
-            operation = operations.take(tx, operation_id, fence)
-            if operation.deadline < self._now():
-                raise FenceRejected(f"operation `{operation_id}` is past its deadline")
-            operations.start(tx, operation_id)
+            for operation_id, fence in opened:
+                operation = operations.take(tx, operation_id, fence)
+                if operation.deadline < self._now():
+                    raise FenceRejected(f"operation `{operation_id}` is past its deadline")
+                operations.start(tx, operation_id)
 
     def post(self, posting: Posting) -> Posted:
         """Make the answer durable together with its totals, its loss, its fee and its leaf. Only then may it be shown."""
+        return self.post_all((posting,))[0]
+
+    def post_all(self, postings: tuple[Posting, ...]) -> tuple[Posted, ...]:
+        """Make all these answers durable at once, or none."""
         with self._step("post") as tx:
-            return settle.posted(tx, posting, self._now())
+            return tuple(settle.posted(tx, posting, self._now()) for posting in postings)
 
     def fail(self, operation_id: str, fence: str, reason: str, touched: bool) -> int:
         """Settle an operation that releases nothing. `touched` says that rows may have been read."""
+        return self.fail_all(((operation_id, fence),), reason, touched)[0]
+
+    def fail_all(
+        self, opened: tuple[tuple[str, str], ...], reason: str, touched: bool
+    ) -> tuple[int, ...]:
+        """Settle operations that release nothing, all with one word: which of them failed is nobody's to know."""
         with self._step("fail") as tx:
-            operation = operations.take(tx, operation_id, fence)
-            return settle.unanswered(tx, operation, reason, touched, self._now())
+            taken = [operations.take(tx, operation_id, fence) for operation_id, fence in opened]
+            return tuple(
+                settle.unanswered(tx, operation, reason, touched, self._now())
+                for operation in taken
+            )
 
     def recover(self) -> Recovered:
         """Settle what this source left open when it last stopped. Call once, before the first request."""
@@ -278,17 +295,34 @@ class Ledger:
             tx, events.Event(kind, event_id, self._source, self._now(), subject, data)
         )
 
+    def _reserved(self, tx: Connection, request: Request, together: str | None) -> Reserved:
+        fence = secrets.token_hex(16)
+        data = {
+            "operation": request.operation_id,
+            "charges": request.charge_fields(),
+            "deadline": spell_time(request.deadline),
+            **request.terms.fields(),
+        }
+        event_id = f"{request.operation_id}.accepted"
+        index = self._append(tx, "query.accepted", event_id, request.client_id, data)
+        row = replace(self._row(request, State.RESERVED, index), together=together)
+        terms = (request.terms.family, request.terms.shape)
+        operations.insert(tx, row, request.idempotency_key, fence, terms)
+        accounts.hold(tx, request.operation_id, request.charges)
+        return Reserved(fence, index)
+
     def _known_or_short(
-        self, tx: Connection, request: Request
+        self, tx: Connection, *requests: Request
     ) -> Insufficient | Replayed | Conflict | None:
-        known = operations.by_key(tx, request.client_id, request.idempotency_key)
-        if known is not None:
-            if known.request_digest != request.request_digest:
-                return Conflict(known.id)
-            return Replayed(_outcome(tx, known))
-        if operations.by_id(tx, request.operation_id) is not None:
-            return Conflict(request.operation_id)
-        short = accounts.first_short(tx, request.charges)
+        for request in requests:
+            known = operations.by_key(tx, request.client_id, request.idempotency_key)
+            if known is not None:
+                if known.request_digest != request.request_digest:
+                    return Conflict(known.id)
+                return Replayed(_outcome(tx, known))
+            if operations.by_id(tx, request.operation_id) is not None:
+                return Conflict(request.operation_id)
+        short = accounts.first_short(tx, added_up(*(request.charges for request in requests)))
         if short is None:
             return None
         charge, balance = short

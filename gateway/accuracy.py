@@ -18,6 +18,7 @@ from sandbox.boundary import (
     GroupingSet,
     GroupKey,
     Measurement,
+    Mechanism,
     Moment,
     NoisyAggregate,
     Plan,
@@ -26,6 +27,7 @@ from sandbox.boundary import (
 from sandbox.privacy.accuracy import deviation, half_width, sum_half_width
 from sandbox.privacy.grouping import sets_of, values_at_most
 from sandbox.privacy.measurements import mechanism
+from sandbox.privacy.ranks import is_extreme, outside
 
 _TOTALS = (
     AggregateName.COUNT,
@@ -47,6 +49,7 @@ class Basis(StrEnum):
 
     NOISE_LAW = "noise_law"
     BOUND = "bound"
+    RANK = "rank"  # of an order statistic: a bound on how many rows lie between the answer's bin and the rank
     WITH_ANSWER = "with_answer"  # it cannot be foretold; the answer brings it
 
 
@@ -81,6 +84,14 @@ class OverRows:
 
 
 @dataclass(frozen=True, slots=True)
+class RankError:
+    """How many rows an order statistic is off by, with 95 %, and how wide the bin is that is answered."""
+
+    rows: float
+    bin: float
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """The error of one column. `half_width` and `deviation` are None where they depend on how many rows there are."""
 
@@ -90,6 +101,7 @@ class Expected:
     deviation: float | None
     over_rows: OverRows | None
     basis: Basis
+    rank: RankError | None
 
     @property
     def at_rows(self) -> tuple[AtRows, ...]:
@@ -131,7 +143,7 @@ def _of_output(plan: Plan, expr: Expr) -> Expected | None:
     over_cells = origin(expr, relation)
     found = None if over_cells is None else form(over_cells)
     if found is None or not found.weights:
-        return _unforetold(plan)
+        return _unforetold(plan, plan.measurement.moments)
     errors = [_of_form(plan, found, cells) for cells in _shown_cells(plan)]
     # the least exact of the grouping sets speaks for the column
     return max(errors, key=_worth)
@@ -141,31 +153,44 @@ def _worth(error: Expected) -> float:
     return error.over_rows.times if error.over_rows is not None else error.half_width or 0.0
 
 
-def _unforetold(plan: Plan) -> Expected:
-    scales = tuple(float.fromhex(m.scale) * step(m) for m in plan.measurement.moments)
+def _unforetold(plan: Plan, moments: tuple[Moment, ...]) -> Expected:
+    scales = tuple(float.fromhex(m.scale) * step(m) for m in moments if m.rank is None)
     law = mechanism(plan.accountant).value
-    return Expected(law, scales, None, None, None, Basis.WITH_ANSWER)
+    return Expected(law, scales, None, None, None, Basis.WITH_ANSWER, None)
 
 
 def _of_form(plan: Plan, found: Form, cells: _Cells) -> Expected:
-    names = {plan.aggregates[index].name for index in found.weights}
-    if names <= set(_TOTALS):
+    aggregates = [plan.aggregates[index] for index in found.weights]
+    used = dict.fromkeys(index for a in aggregates for index in a.moments)
+    nothing = _unforetold(plan, tuple(cells[index].moment for index in used))
+    if {aggregate.name for aggregate in aggregates} <= set(_TOTALS):
         return _total(plan, found, cells)
-    if len(found.weights) > 1:
-        return _unforetold(plan)
-    [(index, weight)] = found.weights.items()
-    aggregate = plan.aggregates[index]
+    if len(aggregates) > 1:
+        return nothing
+    [aggregate], [weight] = aggregates, found.weights.values()
+    if cells[aggregate.moments[0]].moment.rank is not None:
+        return _choice(cells[aggregate.moments[0]].moment, abs(weight), nothing)
     if aggregate.name in _MEANS:
         over = _average(plan, aggregate, cells)
     elif aggregate.name in _SPREADS:
         over = _variance(plan, aggregate, cells)
     else:
-        return _unforetold(plan)
+        return nothing
     factor = abs(weight) ** (2 if over.root else 1)
     over = replace(over, times=over.times * factor, widest=over.widest * factor)
-    return replace(
-        _unforetold(plan), over_rows=over, basis=Basis.BOUND, scales=_scales(aggregate, cells)
-    )
+    return replace(nothing, over_rows=over, basis=Basis.BOUND)
+
+
+def _choice(moment: Moment, weight: float, nothing: Expected) -> Expected:
+    """Bound the rows between the bin that is chosen and the rank: all bins further off together have 5 % at most.
+
+    The smallest and the largest value are looked for that many rows inside, so they may be off by as many more.
+    """
+    if moment.rank is None:
+        raise ValueError("only a rank is chosen")
+    rows = outside(moment) * (2 if is_extreme(moment.rank) else 1)
+    error = RankError(rows, moment.rank.bin_steps * step(moment) * weight)
+    return replace(nothing, mechanism=Mechanism.NOISY_MAX.value, basis=Basis.RANK, rank=error)
 
 
 def _total(plan: Plan, found: Form, cells: _Cells) -> Expected:
@@ -194,6 +219,7 @@ def _total(plan: Plan, found: Form, cells: _Cells) -> Expected:
         math.hypot(rounding, *(value * deviation(law, scale) for scale, value in terms)),
         None,
         Basis.NOISE_LAW if alone else Basis.BOUND,
+        None,
     )
 
 
@@ -227,11 +253,6 @@ def _variance(plan: Plan, aggregate: NoisyAggregate, cells: _Cells) -> OverRows:
 def _half(plan: Plan, cell: _Cell) -> float:
     one = half_width(mechanism(plan.accountant), cell.moment.scale, ALPHA)
     return (one * math.sqrt(cell.cells) + 2 * cell.rounding) * step(cell.moment)
-
-
-def _scales(aggregate: NoisyAggregate, cells: _Cells) -> tuple[float, ...]:
-    used = [cells[index].moment for index in aggregate.moments]
-    return tuple(float.fromhex(moment.scale) * step(moment) for moment in used)
 
 
 def _shown_cells(plan: Plan) -> tuple[_Cells, ...]:

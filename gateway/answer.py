@@ -47,6 +47,7 @@ def compose(asked: Asked, release: Release) -> bytes:
     """Put values and face together: everything but the receipt, which is there only once the release is posted."""
     face = dict(asked.face)
     columns = face.pop("columns")
+    face.pop("batch", None)  # which operations were asked as one is told once, around them all
     body = {
         "operation": asked.operation,
         "columns": [

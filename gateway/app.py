@@ -21,6 +21,7 @@ from gateway.problems import (
 from gateway.publish import Faulty
 from gateway.routes import (
     audit_log,
+    batches,
     budgets,
     checks,
     datasets,
@@ -38,7 +39,7 @@ from gateway.unanswered import Unanswered
 from policies.refusals import Refused, Stage
 
 ROUTES = (
-    tokens, me, datasets, checks, queries, budgets, usage, settlements, policies, holds,
+    tokens, me, datasets, checks, batches, queries, budgets, usage, settlements, policies, holds,
     failures, audit_log, health,
 )  # fmt: skip
 _WORDS = {

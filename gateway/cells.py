@@ -9,15 +9,18 @@ from sandbox.boundary import NoisyAggregates, Reuse
 from sandbox.reasking import Chosen, Offer, choose, names, reuse
 
 
+def names_of(prepared: Prepared) -> tuple[str, ...]:
+    """Name the vectors that a question measures."""
+    return names(prepared.planned.plan, prepared.diagnosis.keys)
+
+
 def kept_of(prepared: Prepared, noisy: NoisyAggregates) -> Kept:
     """Return the totals of an answer as the ledger keeps them, each vector under its name."""
     plan = prepared.planned.plan
     moments = plan.measurement.moments
     vectors = tuple(
         Vector(name, position, moment.scale, moment.loss.primary, moment.loss.delta)
-        for position, (name, moment) in enumerate(
-            zip(names(plan, prepared.diagnosis.keys), moments, strict=True)
-        )
+        for position, (name, moment) in enumerate(zip(names_of(prepared), moments, strict=True))
     )
     return Kept(wire.encode(noisy), vectors)
 
@@ -36,7 +39,7 @@ def chosen_for(node: Node, prepared: Prepared) -> Chosen | None:
             )
             for found in node.ledger.vectors(name)
         )
-        for name in names(plan, prepared.diagnosis.keys)
+        for name in names_of(prepared)
     )
     return choose(plan, offers)
 

@@ -44,6 +44,9 @@ def noise_fields(error: Expected) -> dict[str, Any]:
         "tenth_of_range_from_rows": None
         if error.over_rows is None
         else error.over_rows.tenth_from(),
+        # An order statistic: how many rows lie between its bin and the rank, at most, and how wide the bin is.
+        "rank_off_95_rows": None if error.rank is None else error.rank.rows,
+        "bin": None if error.rank is None else error.rank.bin,
         "half_width_95_at_rows": [
             {"rows": at.rows, "half_width": at.half_width} for at in error.at_rows
         ],

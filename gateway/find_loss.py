@@ -101,6 +101,8 @@ def _target(
     error = errors[index]
     if error is None or error.basis is Basis.WITH_ANSWER:
         raise _refused("accuracy_not_foretold", column=label)
+    if (error.rank is not None) is not wanted.ranked:
+        raise _refused("accuracy_in_rows", column=label)
     if error.over_rows is not None and wanted.rows is None:
         raise _refused("accuracy_needs_rows", column=label)
     size = wanted.size
@@ -114,7 +116,7 @@ def _target(
 
 def _foretold(errors: tuple[Expected | None, ...], target: Target) -> Decimal:
     error = errors[target.index]
-    found = None if error is None else error.at(target.rows)
+    found = None if error is None else error.rank.rows if error.rank else error.at(target.rows)
     if found is None:
         raise AssertionError("a target has an error that can be foretold")
     return Decimal(found)

@@ -14,6 +14,7 @@ The comment before each step says what it means if the machine stops right there
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from audit.request import Conflict, Insufficient, Posting, Replayed
 from audit.store.cells import Kept
@@ -34,6 +35,8 @@ from policies.refusals import Refused, Stage
 from sandbox import client, wire
 from sandbox.client import Failed
 
+T = TypeVar("T")
+
 # Named so that a crash test can stop the process at each.
 FAULT_POINTS = ("prepared", "reserved", "started", "ran", "settling", "posted", "released")
 
@@ -48,7 +51,7 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class Written:
     """A release as the ledger keeps it, with its noisy totals, and as its asker reads it."""
 
     content: bytes
@@ -81,7 +84,7 @@ def _first_time(node: Node, ask: Ask, ids: tuple[str, str]) -> Answer:
     given = from_store(node, ask, ids, prepared)
     if given is not None:
         return given
-    _refuse_quarantined(node, prepared)
+    refuse_quarantined(node, prepared)
     size = node.settings.size_classes[prepared.size_class]
     with node.places.place(size.release_s - node.settings.settle_s, size.release_s) as place:
         return _reserved(node, ask, ids, prepared, place)
@@ -91,7 +94,7 @@ def _reserved(
     node: Node, ask: Ask, ids: tuple[str, str], prepared: Prepared, place: Place
 ) -> Answer:
     operation, _ = ids
-    _refuse_changed(node, ask, prepared)
+    refuse_changed(node, ask, prepared)
     # A crash while accounts are opened leaves accounts that nothing was charged to.
     open_accounts(node.ledger, tuple(load.account for load in prepared.loads))
     # The face comes before the reservation: a crash between them leaves names of columns that no answer will use.
@@ -106,7 +109,7 @@ def _reserved(
         node.ledger.start(operation, reserved.fence)
         # A crash from here on spends: whether the worker had read a row cannot be known. The key says `failed, spent`.
         node.fault("started")
-        done = place.run(lambda: _run(node, asked, prepared))
+        done = place.run(lambda: run_worker(node, asked, prepared))
         node.fault("ran")
         # The log shows when an entry was made and the budget when it moved, so both wait for the fixed instant too.
         place.wait_until_settling()
@@ -118,7 +121,7 @@ def _reserved(
         raise
 
 
-def _run(node: Node, asked: Asked, prepared: Prepared) -> "_Written | Failed":
+def run_worker(node: Node, asked: Asked, prepared: Prepared) -> "Written | Failed":
     """Run the worker and write its answer down, all of it before the settling: long answers take time to write."""
     limits = node.settings.query_limits(prepared.size_class)
     plan, snapshot = prepared.planned.plan, prepared.served.snapshot
@@ -126,15 +129,15 @@ def _run(node: Node, asked: Asked, prepared: Prepared) -> "_Written | Failed":
     if isinstance(done, Failed):
         return done
     shown = done.release
-    return _Written(wire.encode(shown), compose(asked, shown), kept_of(prepared, done.noisy))
+    return Written(wire.encode(shown), compose(asked, shown), kept_of(prepared, done.noisy))
 
 
 def _settled(
-    node: Node, opened: "_Open", done: "_Written | Failed | Late[_Written | Failed]", place: Place
+    node: Node, opened: "_Open", done: "Written | Failed | Late[Written | Failed]", place: Place
 ) -> Answer:
     asked, fence = opened.asked, opened.fence
-    if not isinstance(done, _Written):
-        reason, touched = _reason(done)
+    if not isinstance(done, Written):
+        reason, touched = reason_of(done)
         node.ledger.fail(asked.operation, fence, reason, touched)
         # A crash from here on loses nothing: the key says `failed`, and what that cost.
         node.fault("posted")
@@ -150,7 +153,8 @@ def _settled(
     return given
 
 
-def _reason(done: "Failed | Late[_Written | Failed]") -> tuple[str, bool]:
+def reason_of(done: "Failed | Late[T]") -> tuple[str, bool]:
+    """Return the word for the ledger, and whether rows may have been read."""
     if isinstance(done, Late):
         return "deadline", True
     # The ledger gives a loss back for this one word only: the worker never stood, so nothing was handed to it.
@@ -165,8 +169,8 @@ def _settle_after_bug(node: Node, operation: str, fence: str) -> None:
         node.ledger.fail(operation, fence, "gateway_fault", started)
 
 
-def _refuse_changed(node: Node, ask: Ask, prepared: Prepared) -> None:
-    # A question may have waited for its place; what a holder has stopped or taken back meanwhile holds for it too.
+def refuse_changed(node: Node, ask: Ask, prepared: Prepared) -> None:
+    """Refuse what a holder has stopped or taken back while the question waited for its place."""
     known, policy = node.register.known(), prepared.policy
     current = known.policies.get(policy.metadata.id)
     if is_held(known, ask.dataset) or current is None or current.digest != policy.digest:
@@ -176,7 +180,8 @@ def _refuse_changed(node: Node, ask: Ask, prepared: Prepared) -> None:
         raise Refused("node_busy", Stage.DOOR)
 
 
-def _refuse_quarantined(node: Node, prepared: Prepared) -> None:
+def refuse_quarantined(node: Node, prepared: Prepared) -> None:
+    """Refuse a question whose run has failed, until a holder has looked."""
     # One failure may have told one bit; asked again and again it could tell the rest, whoever asks.
     shape = prepared.terms.shape
     if node.ledger.shape_failures(shape) > prepared.known.reviewed.get(shape, 0):

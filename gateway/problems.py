@@ -74,9 +74,12 @@ def problem(refused: Refused, accept: str | None) -> dict[str, Any]:
             for grant in refused.needed_grants
         ],
         "suggestion": None,
+        "member": None,
         "charged": False,
         "loss_spent": "0",
     }
+    if refused.member is not None:
+        body["member"] = refused.member[1]
     if refused.suggestion is not None:
         body["suggestion"] = {
             "sql": refused.suggestion.sql,
@@ -137,7 +140,8 @@ def _errors(refused: Refused) -> list[dict[str, Any]]:
         pointer = refused.params.get("pointer") or f"/{refused.params.get('field', '')}"
     if refused.at is None and pointer is None:
         return []
-    place: dict[str, Any] = {"pointer": pointer}
+    within = "" if refused.member is None else f"/queries/{refused.member[0]}"
+    place: dict[str, Any] = {"pointer": within + (pointer or "")}
     if refused.at is not None:
         place |= {"line": refused.at.line, "column": refused.at.column}
     return [place]

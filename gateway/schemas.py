@@ -76,6 +76,29 @@ class QueryBody(Strict):
     )
 
 
+class MemberBody(Strict):
+    """One question of a batch. The loss is the batch's; `weight` says how much of it is this one's, beside the others'."""
+
+    id: Name
+    sql: str = Field(min_length=1, description="one SELECT over registered tables")
+    weight: Annotated[int, Field(ge=1, le=1_000_000)]
+    parameters: Any = Field(
+        default=None,
+        description="values of `?` and `$1` as a list, of `$name` as an object; numbers are read exactly",
+        json_schema_extra=_PARAMETERS,
+    )
+
+
+class BatchBody(Strict):
+    """Several questions of one dataset for one purpose, under one loss: all are answered, or none."""
+
+    dataset: Name = Field(description="id of the dataset, as GET /v1/datasets lists it")
+    purpose: Name = Field(description="a purpose that the policy grants")
+    queries: Annotated[list[MemberBody], Field(min_length=1, max_length=32)]
+    epsilon: LossText | None = Field(default=None, description='privacy loss of them all, "1"')
+    rho: LossText | None = Field(default=None, description="privacy loss under zCDP")
+
+
 class DocumentBody(Strict):
     """A policy, price plan or split agreement as YAML 1.2 text."""
 
@@ -162,6 +185,22 @@ class SuggestedQuestion(BaseModel):
     changes: str
 
 
+class MemberAnswer(BaseModel):
+    """One member's answer, in the order of the batch. `refused` names what stood against a member that costs no loss."""
+
+    id: str
+    answer: QueryAnswer | None
+    refused: str | None
+
+
+class BatchAnswer(BaseModel):
+    """The answers of a batch, and the loss that was charged for all of them together."""
+
+    operation: str | None
+    charged: str
+    answers: list[MemberAnswer]
+
+
 class Problem(BaseModel):
     """RFC 9457 with a stable `code`; nothing was charged, and `loss_spent` says what was spent."""
 
@@ -177,5 +216,6 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]]
     needed_grants: list[dict[str, str]]
     suggestion: SuggestedQuestion | None
+    member: str | None = Field(description="the question of a batch that was refused")
     charged: bool
     loss_spent: str

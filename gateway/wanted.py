@@ -1,4 +1,5 @@
-"""How exact an answer is wanted, as an asker writes it: `±100 at 95%`, `±5% of 10000 at 95%`, `±50 over 10000 rows at 95%`.
+"""How exact an answer is wanted, as an asker writes it: `±100 at 95%`, `±5% of 10000 at 95%`, `±50 over 10000 rows at 95%`,
+`±200 rows at 95%`.
 
 An accuracy relative to the true value cannot be promised before the value is known, and looking it up would cost. So a
 percentage is always one of a value that the asker names.
@@ -15,7 +16,7 @@ from policies.refusals import Refused, Stage
 _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 _FORM = re.compile(
     rf"(?:±|\+/?-)\s*(?P<size>{_NUMBER})\s*(?P<percent>%)?"
-    rf"(?:\s+of\s+(?P<of>-?{_NUMBER}))?"
+    rf"(?:\s+of\s+(?P<of>-?{_NUMBER}))?(?P<ranked>\s+rows?)?"
     r"(?:\s+over\s+(?P<rows>[0-9]{1,12})\s+rows?)?"
     rf"\s+at\s+(?P<confidence>{_NUMBER})\s*%",
     re.IGNORECASE,
@@ -30,7 +31,8 @@ class Accuracy:
     """The error that one column may have, or with `column` None every noisy one.
 
     `size` is a half-width in the unit of the column, or with `percent` a part of `base`; a `base` that is None is looked up
-    among the expectations. `rows` is over how many rows an average is taken.
+    among the expectations. `rows` is over how many rows an average is taken; `ranked` says that the size itself is rows, as
+    an order statistic needs it.
     """
 
     column: str | None
@@ -38,6 +40,7 @@ class Accuracy:
     percent: bool
     base: Decimal | None
     rows: int | None
+    ranked: bool
     words: str
 
 
@@ -81,8 +84,13 @@ def _read(column: str | None, text: Any) -> Accuracy:
         raise _invalid(text)
     percent, base = found["percent"] is not None, found["of"]
     size, rows = Decimal(found["size"]), found["rows"]
+    ranked = found["ranked"] is not None
     wrong = (base is not None and not percent) or size == 0 or (rows is not None and int(rows) == 0)
-    if wrong or Decimal(found["confidence"]) != _CONFIDENCE:
+    if (
+        wrong
+        or (ranked and (percent or rows is not None))
+        or Decimal(found["confidence"]) != _CONFIDENCE
+    ):
         raise _invalid(text)
     return Accuracy(
         column=column,
@@ -90,6 +98,7 @@ def _read(column: str | None, text: Any) -> Accuracy:
         percent=percent,
         base=None if base is None else _base(Decimal(base), text),
         rows=None if rows is None else int(rows),
+        ranked=ranked,
         words=shown,
     )
 

@@ -8,15 +8,18 @@ with keyong.Client(url, client_id, client_secret) as client:
 """
 
 from keyong.answer import Answer, Check, Column
+from keyong.batch import BatchAnswer, Member
 from keyong.client import Client
 from keyong.refused import NotReached, Refused, RunFailed
 from keyong.table import table
 
 __all__ = [
     "Answer",
+    "BatchAnswer",
     "Check",
     "Client",
     "Column",
+    "Member",
     "NotReached",
     "Refused",
     "RunFailed",

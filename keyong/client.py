@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from keyong.answer import Answer, Check, read_answer, read_check
+from keyong.batch import BatchAnswer, Member, batch_body, read_batch
 from keyong.parameters import Parameters, write
 from keyong.refused import NotReached, Refused, RunFailed
 
@@ -17,6 +18,7 @@ from keyong.refused import NotReached, Refused, RunFailed
 ANSWER_TIMEOUT_S = 150.0
 CONNECT_TIMEOUT_S = 10.0
 _ATTEMPTS = 5
+_ATTEMPTS_A_MEMBER = 8  # of ten seconds each: more than the largest size class takes
 _PAUSE_S = 2.0
 # The node asks for patience: the same key finds the answer later.
 _COME_BACK = frozenset({"query_in_progress", "node_busy"})
@@ -88,18 +90,54 @@ class Client:
         """
         body = _question(dataset, sql, purpose, {"epsilon": epsilon, "rho": rho, "delta": delta})
         body |= _beside(accuracy, expected, parameters)
+        return read_answer(self._patiently("/v1/queries", body, key, _ATTEMPTS))
+
+    def batch(  # noqa: PLR0913  (the fields of the request, all by name)
+        self,
+        dataset: str,
+        members: Sequence[Member],
+        *,
+        purpose: str,
+        epsilon: Loss | None = None,
+        rho: Loss | None = None,
+        key: str | None = None,
+    ) -> BatchAnswer:
+        """Ask several questions under one loss: all are answered, or none. `key` as in `query`.
+
+        A batch takes as long as its questions one after the other; this comes back until it is done.
+        """
+        body = batch_body(dataset, members, purpose, _stated({"epsilon": epsilon, "rho": rho}))
+        attempts = _ATTEMPTS + _ATTEMPTS_A_MEMBER * len(members)
+        return read_batch(self._patiently("/v1/queries:batch", body, key, attempts))
+
+    def check_batch(
+        self,
+        dataset: str,
+        members: Sequence[Member],
+        *,
+        purpose: str,
+        epsilon: Loss | None = None,
+        rho: Loss | None = None,
+    ) -> Mapping[str, Any]:
+        """Ask how a batch would be split and how exact each answer would be. Spends nothing, touches no data."""
+        body = batch_body(dataset, members, purpose, _stated({"epsilon": epsilon, "rho": rho}))
+        return dict(self.send("POST", "/v1/checks:batch", body))
+
+    def _patiently(
+        self, path: str, body: Mapping[str, Any], key: str | None, attempts: int
+    ) -> Mapping[str, Any]:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
+        for attempt in range(attempts):
+            last = attempt == attempts - 1
             try:
-                return read_answer(self.send("POST", "/v1/queries", body, headers))
+                return dict(self.send("POST", path, body, headers))
             except NotReached:
                 if last:
                     raise
             except Refused as refused:
                 if refused.code not in _COME_BACK or last:
                     raise
-            time.sleep(_PAUSE_S * (attempt + 1))
+            time.sleep(_PAUSE_S * min(attempt + 1, _ATTEMPTS))
         raise AssertionError("the last attempt returns or raises")
 
     def answer(self, operation: str) -> Answer:
@@ -198,14 +236,16 @@ class Client:
 def _question(
     dataset: str, sql: str, purpose: str, losses: Mapping[str, Loss | None]
 ) -> dict[str, Any]:
-    body: dict[str, Any] = {"dataset": dataset, "sql": sql, "purpose": purpose}
+    return {"dataset": dataset, "sql": sql, "purpose": purpose, **_stated(losses)}
+
+
+def _stated(losses: Mapping[str, Loss | None]) -> dict[str, str]:
     # `str` of a Decimal may have an exponent, which the node does not read.
-    stated = {
+    return {
         k: format(v, "f") if isinstance(v, Decimal) else str(v)
         for k, v in losses.items()
         if v is not None
     }
-    return body | stated
 
 
 def _beside(

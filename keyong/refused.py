@@ -48,8 +48,10 @@ class Refused(Exception):
         self.suggestion = _suggestion(problem.get("suggestion"))
         self.loss_spent = str(problem.get("loss_spent", "0"))
         self.problem = dict(problem)
+        self.member = problem.get("member")
         where = f" at {self.at}" if self.at else ""
-        super().__init__(f"{self.code}{where}: {self.message}")
+        which = f"member `{self.member}`: " if self.member else ""
+        super().__init__(f"{which}{self.code}{where}: {self.message}")
 
 
 class RunFailed(Refused):

@@ -66,9 +66,14 @@ ASKING = {
         "the error of `{column}` depends on how many rows it is over; write `±50 over 10000 rows at 95%`",
         "`{column}` 的误差取决于行数；请写作 `±50 over 10000 rows at 95%`",
     ),
+    "accuracy_in_rows": Message(
+        422,
+        "how far `{column}` is off is known either in its own unit or, for a median, a quantile, min and max, in rows; write `±100 at 95%` for the first and `±200 rows at 95%` for the second",
+        "`{column}` 的误差要么以其自身单位表示，要么（中位数、分位数、min、max）以行数表示；前者写作 `±100 at 95%`，后者写作 `±200 rows at 95%`",
+    ),
     "accuracy_not_foretold": Message(
         422,
-        "the error of `{column}` follows from several noisy values and is known with the answer only; name the other columns in `accuracy`, or state a loss",
+        "the error of `{column}` follows from noisy values and is known with the answer only; name the other columns in `accuracy`, or state a loss",
         "`{column}` 的误差由多个含噪值决定，随结果才能得知；请在 `accuracy` 中只写其他列，或直接给出隐私预算",
     ),
     "accuracy_out_of_reach": Message(

@@ -71,7 +71,8 @@ class Refused(Exception):
     """A refusal with a stable code, the place, and a text that names the cure.
 
     `params` fill the catalogue's template; they may hold the user's own words and names from schema or policy, never data.
-    `suggestion` is added on the way out, where the question is still at hand.
+    `suggestion` is added on the way out, where the question is still at hand, and so is `member`: the number and the id of
+    the one question of several that was refused.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Refused(Exception):
         self.needed_grants = needed_grants
         self.params = {name: str(value) for name, value in params.items()}
         self.suggestion: Suggestion | None = None
+        self.member: tuple[int, str] | None = None
         super().__init__(str(self))
 
     def message(self, language: str) -> str:

@@ -15,6 +15,11 @@ from enum import StrEnum
 
 from policies.terms import Accountant, AggregateName, PrivacyLoss, Scalar, SqlType
 from sandbox.algebra import Column, Expr, Relation
+from sandbox.operators import IntervalMethod as IntervalMethod
+from sandbox.operators import Mechanism as Mechanism
+from sandbox.operators import MomentKind as MomentKind
+from sandbox.operators import RankSide as RankSide
+from sandbox.operators import StepBase as StepBase
 
 PLAN_FORMAT = 1
 UNIT_COLUMN = (
@@ -107,30 +112,6 @@ class PrivateKey:
     """One group key without declared values: which of them appear in the answer is decided by `Selection`."""
 
     expr: Expr
-
-
-class MomentKind(StrEnum):
-    """How a unit's rows in one group become one whole number."""
-
-    SUM = "sum"  # clipped sum of clamped steps
-    PRESENCE = "presence"  # 1 if the unit has a counted row in the group, else 0
-    DISTINCT = "distinct"  # its distinct values, at most `partial_upper`; a group's total counts each value once
-    RANK = "rank"  # its rows in bins of the declared interval; what is released is the number of one bin
-
-
-class StepBase(StrEnum):
-    """The unit of a fixed-point step: 10**-exponent (exact for DECIMAL and whole numbers) or 2**-exponent (DOUBLE)."""
-
-    TEN = "ten"
-    TWO = "two"
-
-
-class RankSide(StrEnum):
-    """What a rank is looked for: the answer itself, or an end of its interval."""
-
-    POINT = "point"
-    LOWER = "lower"
-    UPPER = "upper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,16 +271,6 @@ class ColumnRole(StrEnum):
     CONSTANT = "constant"
 
 
-class IntervalMethod(StrEnum):
-    """How the 95 % interval of a noisy column was found."""
-
-    EXACT_NOISE_LAW = "exact_noise_law"
-    RECONCILED_NOISE_LAW = "reconciled_noise_law"  # of a total made from the noise of several sets
-    SIMULATED_NOISE_LAW = "simulated_noise_law"
-    RELEASED_RANKS = "released_ranks"  # between two more noisy values, charged with the first
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True)
 class ReleaseColumn:
     """Type, role and interval method of one column of the answer."""
@@ -317,14 +288,6 @@ class Cell:
     deviation: float | None
     lower: Scalar
     upper: Scalar
-
-
-class Mechanism(StrEnum):
-    """The noise law (OpenDP's samplers)."""
-
-    DISCRETE_LAPLACE = "discrete_laplace"
-    DISCRETE_GAUSSIAN = "discrete_gaussian"
-    NOISY_MAX = "noisy_max"  # one choice among scored candidates
 
 
 @dataclass(frozen=True, slots=True)

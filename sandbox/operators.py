@@ -1,4 +1,4 @@
-"""The closed lists of what a plan may do: scalar operators, joins, aggregates and windows over rows, set operations.
+"""The closed lists of what a plan may do: scalar operators, joins, aggregates and windows over rows, set operations, moments.
 
 The worker owns one total DuckDB form for each member; what is not listed here has no way into a plan.
 """
@@ -131,3 +131,45 @@ class SetKind(StrEnum):
     EXCEPT = "except"
     INTERSECT_ALL = "intersect_all"
     INTERSECT = "intersect"
+
+
+class MomentKind(StrEnum):
+    """How a unit's rows in one group become one whole number."""
+
+    SUM = "sum"  # clipped sum of clamped steps
+    PRESENCE = "presence"  # 1 if the unit has a counted row in the group, else 0
+    DISTINCT = "distinct"  # its distinct values, at most `partial_upper`; a group's total counts each value once
+    RANK = "rank"  # its rows in bins of the declared interval; what is released is the number of one bin
+
+
+class StepBase(StrEnum):
+    """The unit of a fixed-point step: 10**-exponent (exact for DECIMAL and whole numbers) or 2**-exponent (DOUBLE)."""
+
+    TEN = "ten"
+    TWO = "two"
+
+
+class RankSide(StrEnum):
+    """What a rank is looked for: the answer itself, or an end of its interval."""
+
+    POINT = "point"
+    LOWER = "lower"
+    UPPER = "upper"
+
+
+class IntervalMethod(StrEnum):
+    """How the 95 % interval of a noisy column was found."""
+
+    EXACT_NOISE_LAW = "exact_noise_law"
+    RECONCILED_NOISE_LAW = "reconciled_noise_law"  # of a total made from the noise of several sets
+    SIMULATED_NOISE_LAW = "simulated_noise_law"
+    RELEASED_RANKS = "released_ranks"  # between two more noisy values, charged with the first
+    NONE = "none"
+
+
+class Mechanism(StrEnum):
+    """The noise law (OpenDP's samplers)."""
+
+    DISCRETE_LAPLACE = "discrete_laplace"
+    DISCRETE_GAUSSIAN = "discrete_gaussian"
+    NOISY_MAX = "noisy_max"  # one choice among scored candidates

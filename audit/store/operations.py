@@ -219,9 +219,13 @@ def review(tx: sqlite3.Connection, client_id: str, family: str, index: int) -> N
 
 
 def failures(tx: sqlite3.Connection, client_id: str, family: str) -> int:
-    """Count the failures after rows were touched that no holder has looked at yet."""
+    """Count the failures after rows were touched that no holder has looked at yet.
+
+    Operations that were asked as one ended with one word: together they told one bit.
+    """
     row = tx.execute(
-        "SELECT count(*) FROM operation WHERE family = ? AND client = ? AND touched = 1 AND ended_idx > "
+        "SELECT count(DISTINCT coalesce(together, id)) FROM operation "
+        "WHERE family = ? AND client = ? AND touched = 1 AND ended_idx > "
         "coalesce((SELECT idx FROM review WHERE client = ? AND family = ?), -1)",
         (family, client_id, client_id, family),
     ).fetchone()

@@ -20,7 +20,7 @@ from gateway.wanted import read_wanted
 from policies.refusals import Refused, Stage
 
 router = APIRouter(prefix="/v1/queries", tags=["query"], route_class=ExactRoute)
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the answer, equal to the byte whenever it is asked for again",
@@ -34,9 +34,10 @@ _NO: dict[int | str, dict[str, Any]] = {
 _FAILED: dict[int | str, dict[str, Any]] = {
     500: {"model": Problem, "description": "no answer; `loss_spent` says what stays spent"}
 }
+PROBLEMS = _NO | _FAILED
 
 
-@router.post("", response_class=Response, responses=_ANSWER | _NO | _FAILED)
+@router.post("", response_class=Response, responses=_ANSWER | PROBLEMS)
 async def ask(
     body: QueryBody,
     request: Request,
@@ -45,7 +46,7 @@ async def ask(
     idempotency_key: Annotated[str | None, Header(max_length=512)] = None,
 ) -> Response:
     """Ask one question. The same Idempotency-Key brings the same answer, to the byte, and costs nothing again."""
-    if idempotency_key is None or _KEY.fullmatch(idempotency_key) is None:
+    if idempotency_key is None or KEY.fullmatch(idempotency_key) is None:
         raise Refused("idempotency_key_missing", Stage.DOOR)
     question = ask_of(body, client)
     loop = asyncio.get_running_loop()
@@ -55,7 +56,7 @@ async def ask(
     return Response(given.content, media_type="application/json")
 
 
-@router.get("/{operation}", response_class=Response, responses=_ANSWER | _NO | _FAILED)
+@router.get("/{operation}", response_class=Response, responses=_ANSWER | PROBLEMS)
 def answer_again(operation: str, client: OperatorClient, node: AnyNode) -> Response:
     """Return the answer of an operation again."""
     return Response(_own(node, client, operation).content, media_type="application/json")

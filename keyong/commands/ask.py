@@ -8,7 +8,7 @@ from typing import Any
 
 from keyong import parameters
 from keyong.answer import Answer, Check
-from keyong.commands import wanted
+from keyong.commands import batch, wanted
 from keyong.commands.credentials import add_flags, client_from
 from keyong.commands.exits import Exit, Stop
 from keyong.table import grid, number, table
@@ -22,7 +22,13 @@ def add(commands: Any) -> None:
     query = commands.add_parser("query", help="ask a question and print its answer with error bars")
     for parser in (check, query):
         parser.add_argument("dataset", help="id of the dataset")
-        parser.add_argument("sql", help="one SELECT, or @FILE, or - for standard input")
+        parser.add_argument("sql", nargs="?", help="one SELECT, or @FILE, or - for standard input")
+        parser.add_argument(
+            "--batch",
+            type=Path,
+            metavar="FILE",
+            help="instead of SQL: a JSON or YAML list of {id, sql, weight}, asked as one under one loss",
+        )
         parser.add_argument("--purpose", required=True, help="a purpose that your policy grants")
         loss = parser.add_mutually_exclusive_group(required=True)
         loss.add_argument("--epsilon", metavar="LOSS", help="privacy loss to spend, as 0.5")
@@ -77,6 +83,8 @@ def _parameters(arguments: argparse.Namespace) -> Any:
 
 def run_check(arguments: argparse.Namespace) -> Exit:
     """Print a verdict."""
+    if arguments.batch is not None:
+        return batch.run_check(arguments)
     with client_from(arguments) as client:
         verdict = client.check(
             arguments.dataset,
@@ -95,6 +103,8 @@ def run_check(arguments: argparse.Namespace) -> Exit:
 
 def run_query(arguments: argparse.Namespace) -> Exit:
     """Ask, print, and keep the receipt."""
+    if arguments.batch is not None:
+        return batch.run_query(arguments)
     with client_from(arguments) as client:
         answer = client.query(
             arguments.dataset,
@@ -140,6 +150,9 @@ def shown_check(check: Check) -> str:
         for at in noise["half_width_95_at_rows"] if noise else ():
             half = at["half_width"]
             lines.append(f"±95 %    {column['name']}: ±{number(half)} over {at['rows']} rows")
+        if noise and noise["rank_off_95_rows"] is not None:
+            rows, wide = number(noise["rank_off_95_rows"]), number(noise["bin"])
+            lines.append(f"±95 %    {column['name']}: ±{rows} rows, in bins of {wide}")
         if noise and noise["basis"] == "with_answer":
             lines.append(f"±95 %    {column['name']}: known with the answer only")
     lines += [
@@ -183,7 +196,11 @@ def shown_answer(answer: Answer) -> str:
     )
 
 
-def _sql(text: str) -> str:
+def _sql(text: str | None) -> str:
+    if text is None:
+        raise Stop(
+            Exit.USAGE, "there is no question; write one SELECT, or name a file with --batch"
+        )
     if text == "-":
         return sys.stdin.read()
     return _text_of(text[1:]) if text.startswith("@") else text

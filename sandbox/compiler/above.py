@@ -6,7 +6,6 @@ from sqlglot import exp
 
 from policies.terms import SqlType
 from sandbox.algebra import AggregateRef, Expr, GroupingRef, KeyRef, Literal
-from sandbox.boundary import SortTerm
 from sandbox.compiler.aggregates import ResolvedAggregate, read_aggregate
 from sandbox.compiler.grouping import BITS_MAX
 from sandbox.compiler.keyed import KeyedReader
@@ -21,6 +20,10 @@ class AboveReader(KeyedReader):
     def __init__(self, scope: Scope, tree: exp.Select) -> None:
         super().__init__(scope, tree)
         self.aggregates: list[ResolvedAggregate] = []
+
+    def is_above(self) -> bool:
+        """Tell that these are released values."""
+        return True
 
     def key_reference(self, index: int, type_: SqlType) -> Expr:
         """Return a released key."""
@@ -51,15 +54,3 @@ class AboveReader(KeyedReader):
                 return AggregateRef(index, known.type)
         self.aggregates.append(found)
         return AggregateRef(len(self.aggregates) - 1, found.type)
-
-
-def order_terms(tree: exp.Select, above: AboveReader) -> tuple[SortTerm, ...]:
-    """Return the ORDER BY terms; NULLs go last unless the query says otherwise, as in DuckDB."""
-    order = tree.args.get("order")
-    terms = []
-    for ordered in order.expressions if order is not None else []:
-        expr = above.output(ordered.this, tree)
-        terms.append(
-            SortTerm(expr, bool(ordered.args.get("desc")), bool(ordered.args.get("nulls_first")))
-        )
-    return tuple(terms)

@@ -7,6 +7,7 @@ from sandbox.algebra import Call, Expr, Literal, Op, TimeUnit
 from sandbox.compiler.types import (
     BIGINT,
     DATE,
+    DECIMAL_DIGITS_MAX,
     DOUBLE,
     HUGEINT,
     INTEGER,
@@ -87,6 +88,20 @@ def multiply(a: Expr, b: Expr) -> Expr:
     left, right = as_decimal(a), as_decimal(b)
     result = decimal_type(left.precision + right.precision, left.scale + right.scale)
     return Call(Op.MUL, (convert(a, left), convert(b, right)), result)
+
+
+def held(op: Op, a: Expr, b: Expr) -> Expr:
+    """Return a sum, difference or product in the widest type there is; a value that leaves it is NULL.
+
+    Refuses: more digits behind the point than a DECIMAL has (`TooWide`).
+    """
+    a, b = _numbers(a, b)
+    if is_integer(a.type) and is_integer(b.type):
+        return Call(op, (a, b), HUGEINT)
+    left, right = as_decimal(a), as_decimal(b)
+    scale = left.scale + right.scale if op is Op.MUL else max(left.scale, right.scale)
+    widest = decimal_type(DECIMAL_DIGITS_MAX, scale)
+    return Call(op, (convert(a, left), convert(b, right)), widest)
 
 
 def divide(a: Expr, b: Expr) -> Expr:

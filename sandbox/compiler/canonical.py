@@ -94,5 +94,6 @@ def _keys_in_order(plan: Plan) -> Plan:
     return replace(
         plan,
         measurement=replace(measured, keys=tuple(measured.keys[old] for old in order)),
-        post=replace(post, order=(*post.order, *written)),
+        # Layers have an order of their own, and no name for a key.
+        post=post if post.relation else replace(post, order=(*post.order, *written)),
     )

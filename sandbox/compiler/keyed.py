@@ -39,6 +39,10 @@ class KeyedReader(ScalarReader, ABC):
         self._open_aliases: set[str] = set()
         self._aliases_read = 0
 
+    def is_above(self) -> bool:
+        """Tell whether the groups are of released rows."""
+        return self.rows.is_above()
+
     @abstractmethod
     def key_reference(self, index: int, type_: SqlType) -> Expr:
         """Return how an expression over groups names the `index`-th key."""
@@ -62,7 +66,8 @@ class KeyedReader(ScalarReader, ABC):
             return (), ()
         listed: tuple[tuple[exp.Expr, ...], ...]
         if group.args.get("all"):
-            listed = (tuple(without_alias(n) for n in tree.expressions if not holds_aggregate(n)),)
+            plain = (n for n in tree.expressions if not holds_aggregate(n) and not holds_window(n))
+            listed = (tuple(without_alias(n) for n in plain),)
         elif has_sets(group):
             listed = listed_sets(group, self.refused)
         else:

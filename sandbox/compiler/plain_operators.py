@@ -22,6 +22,10 @@ def text(expr: Expr) -> Expr:
 COMPARISONS: Mapping[type[exp.Expr], Op] = MappingProxyType(
     {exp.EQ: Op.EQ, exp.NEQ: Op.NE, exp.LT: Op.LT, exp.LTE: Op.LE, exp.GT: Op.GT, exp.GTE: Op.GE}
 )
+# Those of them whose result may fit no type.
+HELD: Mapping[type[exp.Expr], Op] = MappingProxyType(
+    {exp.Add: Op.ADD, exp.Sub: Op.SUB, exp.Mul: Op.MUL}
+)
 TWO_SIDED: Mapping[type[exp.Expr], Callable[[Expr, Expr], Expr]] = MappingProxyType(
     {
         exp.Add: dates.add,

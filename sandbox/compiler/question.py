@@ -1,7 +1,7 @@
 """What is common to all parts of one question: its text, the tables it has named so far, and fresh numbers."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -10,6 +10,9 @@ from policies.refusals import Position, Refused, Stage
 from sandbox.algebra import DERIVED_FIRST, Column, Expr, columns_of
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.rows import ScopedTable
+
+if TYPE_CHECKING:
+    from sandbox.compiler.measured import Measured
 
 TABLES_MAX = 32  # scans of one question; each CTE that is used twice is read twice
 DERIVED_MAX = 200
@@ -23,6 +26,7 @@ class Reading:
     catalogue: Catalogue
     tables: list[ScopedTable] = field(default_factory=list)
     places: dict[Column, Position | None] = field(default_factory=dict)
+    measured: "Measured | None" = None
     _derived: int = 0
 
     def refused(self, code: str, node: exp.Expr, **params: Any) -> Refused:

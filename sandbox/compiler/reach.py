@@ -11,6 +11,7 @@ from sandbox.algebra import (
     Limit,
     Relation,
     Scan,
+    relations,
 )
 
 
@@ -25,6 +26,11 @@ def shown(relation: Relation) -> frozenset[int]:
     if isinstance(relation, Cells):
         return frozenset()
     return frozenset({relation.id})
+
+
+def is_released(relation: Relation) -> bool:
+    """Tell whether a relation reads released rows."""
+    return any(isinstance(part, Cells) for part in relations(relation))
 
 
 def free_columns(expr: Expr) -> frozenset[Column]:

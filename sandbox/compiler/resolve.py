@@ -3,7 +3,7 @@
 Below the release stand rows, above it noisy values; an expression above may use group keys and aggregates only.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -11,25 +11,20 @@ from policies.access.request import JoinAsk, UseAsk
 from policies.catalogue import Catalogue
 from policies.refusals import Refused, Stage
 from policies.terms import ColumnUse
-from sandbox.algebra import Column, Exists, Expr, Relation, walk
+from sandbox.algebra import Column, Expr, Relation
 from sandbox.boundary import SortTerm
-from sandbox.compiler.above import AboveReader, order_terms
-from sandbox.compiler.aggregates import ResolvedAggregate, moved, parts_of
-from sandbox.compiler.derive import own, project
-from sandbox.compiler.group_rows import label
-from sandbox.compiler.keyed import ResolvedKey, whole_number, without_alias
+from sandbox.compiler.aggregates import ResolvedAggregate
+from sandbox.compiler.keyed import ResolvedKey
+from sandbox.compiler.layer import Layer, end_of, shown_of
 from sandbox.compiler.lineage import Definitions, definitions
+from sandbox.compiler.measured import Measured
 from sandbox.compiler.parse import ParsedQuery
-from sandbox.compiler.places import position
 from sandbox.compiler.question import Reading
-from sandbox.compiler.rows import Rows, ScopedTable
-from sandbox.compiler.scope import condition as condition_of
+from sandbox.compiler.reach import is_released
+from sandbox.compiler.released import refuse_tables_above
+from sandbox.compiler.rows import ScopedTable
 from sandbox.compiler.select import Body, Queries
-from sandbox.compiler.settle import Renaming, settle
-from sandbox.compiler.table_value import IsRelease
 from sandbox.compiler.uses import Use, Uses, join_asks, use_asks
-
-LIMIT_MAX = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,102 +74,49 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
     if parsed.tree.args.get("from_") is None:
         raise Refused("no_private_table", Stage.RESOLVE)
     reading = Reading(parsed.text, catalogue)
-    try:
-        body = Queries(reading).body(parsed.tree, {}, None)
-    except IsRelease as found:
-        raise reading.unsupported(
-            found.select,
-            "a release below another one",
-            "group its rows by the key of the privacy unit, or ask for it by itself",
-        ) from None
-    return _release(body, reading)
-
-
-def _release(body: Body, reading: Reading) -> ResolvedQuery:
-    """Read a SELECT that aggregates the rows of different people."""
-    tree = body.select
-    for clause in ("distinct", "qualify", "windows"):
-        if tree.args.get(clause):
-            raise reading.unsupported(
-                tree, f"{clause.upper()} above the release", "leave that part out"
-            )
-    if body.whole().unit is None:
+    queries = Queries(reading)
+    body = queries.body(parsed.tree, {}, None)
+    owned = body.whole().unit is not None
+    if not owned and reading.measured is None:
         raise Refused("no_private_table", Stage.RESOLVE)
-    above = AboveReader(body.scope, tree)
-    outputs = tuple(
-        ResolvedOutput(above.read(without_alias(node)), label(node)) for node in tree.expressions
-    )
-    having_node = tree.args.get("having")
-    having = condition_of(above, having_node.this) if having_node else None
-    order = order_terms(tree, above)
-    if not above.aggregates:
-        raise Refused("no_aggregate", Stage.RESOLVE, at=position(tree.expressions[0], reading.sql))
-    rows, keys, aggregates = _with_exists_below(
-        body.rows(), above.keys, tuple(above.aggregates), reading.number(tree)
-    )
-    read = (*(k.expr for k in keys), *(e for a in aggregates for e in parts_of(a)))
-    settled = settle(rows.relation, read)
-    new = settled.renaming
-    keys = tuple(replace(key, expr=new.expr(key.expr)) for key in keys)
-    aggregates = tuple(moved(found, new.expr) for found in aggregates)
-    _renumber(reading, new)
-    known = definitions(settled.relation)
+    layer = queries.released(body) if owned else queries.layer(body, ordered=True)
+    release = reading.measured
+    if release is None or not is_released(layer.rows.relation):
+        raise Refused("no_private_table", Stage.RESOLVE)
+    refuse_tables_above(layer.rows.relation, reading)
+    reading.tables[:] = release.tables
+    reading.places = release.places
+    return _resolved(release, layer, body, reading)
+
+
+def _resolved(release: Measured, layer: Layer, body: Body, reading: Reading) -> ResolvedQuery:
+    known = definitions(release.relation)
     uses = Uses(known, reading.tables)
+    shown = shown_of(layer)
+    limit, offset = end_of(body.select, reading.sql)
     return ResolvedQuery(
         text=reading.sql,
-        tables=tuple(reading.tables),
-        relation=settled.relation,
-        unit=new.column(_unit(rows)),
-        unit_keys=frozenset(new.column(key) for key in rows.keys if new.keeps(key)),
+        tables=release.tables,
+        relation=release.relation,
+        unit=release.unit,
+        unit_keys=release.unit_keys,
         known=known,
-        keys=keys,
-        sets=above.sets,
-        aggregates=aggregates,
-        outputs=outputs,
-        having=having,
-        order=order,
-        limit=_count(tree, "limit", reading.sql),
-        offset=_count(tree, "offset", reading.sql) or 0,
-        layers=None,
-        uses=use_asks(_uses(uses, settled.relation, keys, aggregates), reading),
-        joins=join_asks(settled.relation, known, reading),
-        literals=sum(1 for _ in tree.root().find_all(exp.Literal)),
+        keys=release.keys,
+        sets=release.sets,
+        aggregates=release.aggregates,
+        outputs=tuple(
+            ResolvedOutput(expr, column.name)
+            for expr, column in zip(shown.columns, layer.columns, strict=True)
+        ),
+        having=shown.having,
+        order=shown.order,
+        limit=limit,
+        offset=offset,
+        layers=shown.relation,
+        uses=use_asks(_uses(uses, release.relation, release.keys, release.aggregates), reading),
+        joins=join_asks(release.relation, known, reading),
+        literals=sum(1 for _ in body.select.root().find_all(exp.Literal)),
     )
-
-
-def _with_exists_below(
-    rows: Rows,
-    keys: tuple[ResolvedKey, ...],
-    aggregates: tuple[ResolvedAggregate, ...],
-    number: int,
-) -> tuple[Rows, tuple[ResolvedKey, ...], tuple[ResolvedAggregate, ...]]:
-    """Compute what reads other rows inside the relation: what is measured then reads one row, as every proof about it says."""
-    read = (*(k.expr for k in keys), *(e for a in aggregates for e in parts_of(a)))
-    if not any(isinstance(part, Exists) for expr in read for part in walk(expr)):
-        return rows, keys, aggregates
-    columns = tuple(dict.fromkeys(read))
-    place = {expr: own(number, index, expr) for index, expr in enumerate(columns)}
-    below = project(number, rows, columns, (), rows.name)
-    return (
-        below,
-        tuple(replace(key, expr=place[key.expr]) for key in keys),
-        tuple(moved(found, place.__getitem__) for found in aggregates),
-    )
-
-
-def _unit(rows: Rows) -> Column:
-    if rows.unit is None:
-        raise Refused("no_private_table", Stage.RESOLVE)
-    return rows.unit
-
-
-def _renumber(reading: Reading, new: Renaming) -> None:
-    """Let the tables and places of the question follow the numbers of the settled relation."""
-    kept = [reading.tables[old] for old in new.scans]
-    reading.tables[:] = [replace(table, index=index) for index, table in enumerate(kept)]
-    reading.places = {
-        new.column(column): place for column, place in reading.places.items() if new.keeps(column)
-    }
 
 
 def _uses(
@@ -189,21 +131,3 @@ def _uses(
     for aggregate in aggregates:
         found += uses.of_aggregate(aggregate.value, aggregate.condition, aggregate.name)
     return found
-
-
-def _count(tree: exp.Select, name: str, sql: str) -> int | None:
-    clause = tree.args.get(name)
-    if clause is None:
-        return None
-    node = clause.expression
-    value = whole_number(node)
-    if not 0 <= value <= LIMIT_MAX:
-        raise Refused(
-            "sql_argument_refused",
-            Stage.RESOLVE,
-            at=position(clause, sql),
-            name=name.upper(),
-            need=f"a whole number up to {LIMIT_MAX}",
-            cure="write the number out",
-        )
-    return value

@@ -20,6 +20,7 @@ from sandbox.compiler.places import position, quoted
 from sandbox.compiler.plain_operators import (
     COMPARISONS,
     CONSTANT_TEXT,
+    HELD,
     ONE_SIDED,
     TWO_SIDED,
     text,
@@ -49,6 +50,10 @@ class ScalarReader:
     def column(self, node: exp.Column) -> Expr:
         """Return what a column name stands for; each subclass knows its own scope."""
         raise self.refused("unknown_column", node, name=quoted(node), scope="a constant")
+
+    def is_above(self) -> bool:
+        """Tell whether expressions are read over released values."""
+        return False
 
     def refused(self, code: str, node: exp.Expr, **params: Any) -> Refused:
         """Return a refusal that points at `node`."""
@@ -82,7 +87,7 @@ class ScalarReader:
         if kind in TWO_SIDED:
             if isinstance(node.expression, exp.Interval):
                 return self._shift(node)
-            return TWO_SIDED[kind](self.read(node.this), self.read(node.expression))
+            return self._combined(kind, self.read(node.this), self.read(node.expression))
         if kind in ONE_SIDED:
             return ONE_SIDED[kind](self.read(node.this))
         if kind in COMPARISONS:
@@ -100,6 +105,15 @@ class ScalarReader:
                 cure="it has no meaning at this place",
             )
         return reader(self, node)
+
+    def _combined(self, kind: type[exp.Expr], a: Expr, b: Expr) -> Expr:
+        try:
+            return TWO_SIDED[kind](a, b)
+        except TooWide:
+            # Above the noise a value that fits no type may be NULL: which it is tells of noisy values only.
+            if kind not in HELD or not self.is_above():
+                raise
+            return arithmetic.held(HELD[kind], a, b)
 
     def _column(self, node: exp.Expr) -> Expr:
         return self.column(cast("exp.Column", node))

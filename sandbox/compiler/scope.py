@@ -10,6 +10,7 @@ from policies.refusals import Refused
 from sandbox.algebra import Expr
 from sandbox.compiler.places import quoted
 from sandbox.compiler.question import Reading
+from sandbox.compiler.reach import is_released
 from sandbox.compiler.rows import Rows, Source
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.types import BOOLEAN, NoCommonType, convert
@@ -123,6 +124,10 @@ class RowReader(ScalarReader):
         self.scope = scope
         self._open: set[str] = set()
         self._aliases_read = 0
+
+    def is_above(self) -> bool:
+        """Tell whether the rows are released ones."""
+        return any(is_released(part.relation) for part in self.scope.parts)
 
     def column(self, node: exp.Column) -> Expr:
         """Return the column, or what an alias of the same SELECT stands for, or a column of a SELECT around it."""

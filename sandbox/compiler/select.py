@@ -1,16 +1,17 @@
-"""Queries below the release: SELECT at any depth, WITH, set operations. Each yields rows whose owner is known.
+"""Queries: SELECT at any depth, WITH, set operations. Each yields rows whose owner is known.
 
-A query that would aggregate rows of different people is not one of them; it raises `IsRelease`.
+A query that aggregates rows of different people is a release: to the queries above it, rows without an owner.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from sandbox.algebra import Expr, Filter, Join, JoinType
+from sandbox.algebra import Cells, Expr, Filter, Join, JoinType, Limit
 from sandbox.compiler.conjunction import as_filter, conjunction, split_and
 from sandbox.compiler.constants import one_row, series, values
+from sandbox.compiler.derive import own, project
 from sandbox.compiler.from_clause import FromClause
 from sandbox.compiler.group_rows import (
     GroupReader,
@@ -20,16 +21,19 @@ from sandbox.compiler.group_rows import (
     having_of,
     label,
 )
-from sandbox.compiler.keyed import aliases_of, holds_aggregate, holds_window, without_alias
+from sandbox.compiler.keyed import aliases_of, holds_aggregate, without_alias
+from sandbox.compiler.layer import Layer, end_of, is_windowed, moved_order, order_of
 from sandbox.compiler.places import position, quoted
 from sandbox.compiler.question import Reading
+from sandbox.compiler.reach import is_released
+from sandbox.compiler.released import read_release
 from sandbox.compiler.rows import Called, Named, Rows, Source, scan_rows, scan_source
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import CommonTable, RowReader, Scope, condition
 from sandbox.compiler.set_operations import combine
 from sandbox.compiler.stars import expand
 from sandbox.compiler.subqueries import Subqueries
-from sandbox.compiler.table_value import IsRelease, TableValue
+from sandbox.compiler.table_value import TableValue
 from sandbox.compiler.windows import WindowReader
 
 Common = Mapping[str, CommonTable]
@@ -110,42 +114,64 @@ class Queries:
         return self.select(node, common, outer)
 
     def select(self, select: exp.Select, common: Common, outer: Scope | None) -> TableValue:
-        """Return the rows of one SELECT below the release.
-
-        Refuses: LIMIT over private rows. Raises IsRelease if its groups would hold rows of different people.
-        """
+        """Return the rows of one SELECT. Refuses: LIMIT, except over released rows."""
         body = self.body(select, common, outer)
+        limited = select.args.get("limit") is not None or select.args.get("offset") is not None
+        layer = self.layer(body, ordered=limited)
+        if not limited:
+            return self._closed(select, layer)
+        if not is_released(layer.rows.relation):
+            self._check_end(select, layer.rows)
+        count, offset = end_of(select, self.reading.sql)
+        rows = replace(layer.rows, relation=Limit(layer.rows.relation, layer.order, count, offset))
+        return self._closed(select, Layer(rows, layer.columns, ()))
+
+    def _closed(self, select: exp.Select, layer: Layer) -> TableValue:
+        """Return rows whose columns have names of their own: released cells have none."""
+        relation = layer.rows.relation
+        while isinstance(relation, Filter | Limit):
+            relation = relation.input
+        if not isinstance(relation, Cells):
+            return TableValue(layer.rows, layer.columns)
+        exprs = tuple(dict.fromkeys(c.expr for c in layer.columns))
+        number = self.reading.number(select)
+        rows = project(number, layer.rows, exprs, (), layer.rows.name)
+        place = {expr: own(number, index, expr) for index, expr in enumerate(exprs)}
+        return TableValue(rows, tuple(Named(c.name, place[c.expr]) for c in layer.columns))
+
+    def released(self, body: Body) -> Layer:
+        """Return what a SELECT that aggregates rows of different people shows."""
+        return self._distinct(body.select, read_release(body, self.reading))
+
+    def layer(self, body: Body, ordered: bool) -> Layer:
+        """Return what a SELECT shows, before LIMIT; with `ordered`, its ORDER BY, too."""
         select = body.select
+        whole = body.whole()
         reader: ScalarReader = RowReader(body.scope)
         groups: GroupReader | None = None
         if _is_grouped(select):
             groups = GroupReader(body.scope, select, self.reading.number(select))
-            whole = body.whole()
             if whole.unit is not None and not groups_by_unit(groups.keys, whole):
-                raise IsRelease(select)
+                return self.released(body)
             reader = groups
-        found = self._finish(select, body, reader, groups)
-        if select.args.get("distinct") is not None:
-            found = self._distinct(select, found)
-        self._check_end(select, found.rows)
-        return found
+        return self._distinct(select, self._finish(body, reader, groups, ordered))
 
     def _finish(
-        self, select: exp.Select, body: Body, reader: ScalarReader, groups: GroupReader | None
-    ) -> TableValue:
+        self, body: Body, reader: ScalarReader, groups: GroupReader | None, ordered: bool
+    ) -> Layer:
         """Read the columns, then put the relation together: columns may attach subqueries and ask for aggregates."""
+        select = body.select
         qualify = select.args.get("qualify")
-        windowed = qualify is not None or any(holds_window(n) for n in select.expressions)
         windows: WindowReader | None = None
-        below = reader
-        if windowed:
-            windows = WindowReader(body.scope, below, select, self.reading.number(select))
+        if is_windowed(select, ordered):
+            windows = WindowReader(body.scope, reader, select, self.reading.number(select))
             reader = windows
         columns = tuple(
             Named(label(node), reader.read(without_alias(node))) for node in select.expressions
         )
         kept = () if qualify is None else split_and(condition(reader, qualify.this))
         having = () if groups is None else having_of(select, groups)
+        order = order_of(select, reader) if ordered else ()
         rows = body.rows()
         if groups is not None:
             rows = grouped(groups, rows, having, rows.name)
@@ -153,14 +179,8 @@ class Queries:
             self._check_windows(select, windows, rows)
             rows = windows.rows(rows)
         if kept:
-            rows = Rows(
-                Filter(rows.relation, conjunction(kept)),
-                rows.unit,
-                rows.scans,
-                rows.keys,
-                rows.name,
-            )
-        return TableValue(rows, columns)
+            rows = replace(rows, relation=Filter(rows.relation, conjunction(kept)))
+        return Layer(rows, columns, order)
 
     def _check_windows(self, select: exp.Select, windows: WindowReader, rows: Rows) -> None:
         """Refuse a window over rows of different people: one of them would move the values of all others."""
@@ -172,7 +192,9 @@ class Queries:
                 f"add `{rows.name.key}` to its PARTITION BY",
             )
 
-    def _distinct(self, select: exp.Select, found: TableValue) -> TableValue:
+    def _distinct(self, select: exp.Select, found: Layer) -> Layer:
+        if select.args.get("distinct") is None:
+            return found
         if select.args["distinct"].args.get("on") is not None:
             raise self.reading.unsupported(
                 select,
@@ -187,8 +209,14 @@ class Queries:
                 "DISTINCT over rows of different people",
                 f"add `{found.rows.name.key}` to its columns",
             )
-        rows, columns = distinct(self.reading.number(select), found.rows, found.columns)
-        return TableValue(rows, columns)
+        table = self._closed(select, found)
+        rows, columns = distinct(self.reading.number(select), table.rows, table.columns)
+        order = moved_order(found.order, found.columns, columns)
+        if order is None:
+            raise self.reading.unsupported(
+                select, "ORDER BY beside DISTINCT", "order by columns that SELECT shows"
+            )
+        return Layer(rows, columns, order)
 
     def _check_end(self, node: exp.Expr, rows: Rows) -> None:
         if node.args.get("limit") is None and node.args.get("offset") is None:

@@ -109,8 +109,10 @@ class Renaming:
             kept = self.kept[node.id, "c"]
             branches = (self._branch(node.left, kept), self._branch(node.right, kept))
             return SetOperation(self._numbers[node.id], node.kind, *branches)
-        if isinstance(node, Cells | Limit):
-            raise TypeError("below the release there are no released rows")
+        if isinstance(node, Cells):
+            return node
+        if isinstance(node, Limit):
+            return replace(node, input=self.relation(node.input), order=self._order(node.order))
         unit = tuple(self.column(u) for u in node.unit)
         number, below = self._numbers[node.id], self.relation(node.input)
         if isinstance(node, Group):
@@ -138,10 +140,11 @@ class Renaming:
             found,
             args=tuple(self.expr(arg) for arg in found.args),
             partition=tuple(self.expr(part) for part in found.partition),
-            order=tuple(
-                RowOrder(self.expr(t.expr), t.descending, t.nulls_first) for t in found.order
-            ),
+            order=self._order(found.order),
         )
+
+    def _order(self, terms: tuple[RowOrder, ...]) -> tuple[RowOrder, ...]:
+        return tuple(RowOrder(self.expr(t.expr), t.descending, t.nulls_first) for t in terms)
 
 
 def settle(relation: Relation, tops: tuple[Expr, ...]) -> Settled:
@@ -199,6 +202,8 @@ def _always(node: Relation) -> tuple[Expr, ...]:
         return (node.on,)
     if isinstance(node, Filter):
         return (node.predicate,)
+    if isinstance(node, Limit):
+        return tuple(term.expr for term in node.order)
     if isinstance(node, Group):
         return (*node.unit, *node.keys)
     if isinstance(node, Project):

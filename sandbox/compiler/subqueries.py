@@ -30,7 +30,6 @@ from sandbox.compiler.places import quoted
 from sandbox.compiler.reach import free_columns, shown
 from sandbox.compiler.rows import Rows, same_unit
 from sandbox.compiler.scope import Attached, RowReader, Scope
-from sandbox.compiler.table_value import IsRelease
 from sandbox.compiler.types import BIGINT, BOOLEAN, NoCommonType, TooWide
 
 if TYPE_CHECKING:
@@ -66,18 +65,11 @@ class Subqueries:
         return self._found[place][2]
 
     def _value(self, scope: Scope, node: exp.Expr) -> Expr:
-        try:
-            if isinstance(node, exp.Exists):
-                return self._exists(scope, node)
-            if isinstance(node, exp.In):
-                return self._among(scope, node)
-            return self._scalar(scope, node)
-        except IsRelease:
-            raise self._refused(
-                node,
-                "a release inside an expression",
-                "group its rows by the unit, or ask for it first and write its answer",
-            ) from None
+        if isinstance(node, exp.Exists):
+            return self._exists(scope, node)
+        if isinstance(node, exp.In):
+            return self._among(scope, node)
+        return self._scalar(scope, node)
 
     def _refused(self, node: exp.Expr, what: str, cure: str) -> Refused:
         return self.queries.reading.unsupported(node, what, cure)

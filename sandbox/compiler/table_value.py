@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlglot import exp
-
 from sandbox.compiler.rows import Named, Rows
 
 
@@ -13,11 +11,3 @@ class TableValue:
 
     rows: Rows
     columns: tuple[Named, ...]
-
-
-class IsRelease(Exception):
-    """The query aggregates rows of different people: it is a release and cannot stand below one."""
-
-    def __init__(self, select: exp.Expr) -> None:
-        super().__init__("a release stands below another one")
-        self.select = select

@@ -7,14 +7,17 @@ from sqlglot import exp
 
 from policies.terms import SqlType, TypeKind
 from sandbox.algebra import (
+    AggregateRef,
     Column,
     Expr,
     Frame,
+    GroupingRef,
+    KeyRef,
     Literal,
     RowOrder,
     Windowed,
     WindowFunction,
-    columns_of,
+    walk,
 )
 from sandbox.compiler.derive import own, project
 from sandbox.compiler.keyed import holds_window, whole_number
@@ -23,6 +26,8 @@ from sandbox.compiler.rows import Rows
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import Scope
 from sandbox.compiler.types import BIGINT, DOUBLE, HUGEINT, is_integer, is_numeric
+
+_NAMES = (Column, KeyRef, AggregateRef, GroupingRef)  # what an expression reads a row by
 
 FRAME_MAX = 1_000_000
 
@@ -70,9 +75,16 @@ class WindowReader(ScalarReader):
         self.scope = scope
         self.below = below
         self.id = number
+        self.released = (
+            False  # no row here is one person's: sums of DOUBLE may come in order of value
+        )
         self.named = {str(w.this.name).lower(): w for w in select.args.get("windows") or []}
         self.passed: list[Expr] = []
         self.windows: list[Windowed] = []
+
+    def is_above(self) -> bool:
+        """Tell whether the rows are released ones."""
+        return self.below.is_above()
 
     def read(self, node: exp.Expr) -> Expr:
         """Return the expression over passed columns and windows."""
@@ -98,7 +110,7 @@ class WindowReader(ScalarReader):
         return any(self._is_windowed_alias(column) for column in node.find_all(exp.Column))
 
     def _pass(self, expr: Expr) -> Expr:
-        if not columns_of(expr):
+        if not any(isinstance(node, _NAMES) for node in walk(expr)):
             return expr
         if expr not in self.passed:
             self.passed.append(expr)
@@ -160,7 +172,7 @@ class WindowReader(ScalarReader):
     def _number_type(self, node: exp.Expr, value: Expr) -> SqlType:
         if not is_numeric(value.type):
             raise self.refused("sql_type_mismatch", node, what=quoted(node), types=str(value.type))
-        if value.type == DOUBLE:
+        if value.type == DOUBLE and not self.is_above():  # above, they come in the order of values
             raise self.refused(
                 "sql_feature_refused",
                 node,

@@ -9,6 +9,7 @@ from sandbox.algebra import (
     DERIVED_FIRST,
     AggregateRef,
     Aggregation,
+    Call,
     Cells,
     Column,
     Constants,
@@ -18,15 +19,14 @@ from sandbox.algebra import (
     Group,
     GroupingRef,
     Join,
-    JoinType,
     KeyRef,
     Limit,
+    Literal,
     Project,
     Relation,
     RowOrder,
     SetOperation,
     Windowed,
-    walk,
 )
 from sandbox.boundary import UNIT_COLUMN, Plan
 from sandbox.worker.layer_types import aggregation_type, window_type
@@ -71,14 +71,17 @@ class _Checker:
 
     def read(self, expr: Expr, visible: Visible) -> None:
         """Check every name of an expression."""
-        for node in walk(expr):
-            # INVARIANT: above the noise nothing can name a row. Without this line, post-processing would not be free.
-            if isinstance(node, Column | KeyRef | AggregateRef) and node not in visible:
-                raise NotReleased("above the release stand released values only")
-            if isinstance(node, GroupingRef):
-                self._grouping(node, visible)
-            if isinstance(node, Exists):
-                raise NotReleased("above the release a relation stands in no expression")
+        if isinstance(expr, Exists):
+            # Its relation stands by itself; only its condition looks around.
+            self.condition(expr.on, visible | self.rows(expr.relation))
+        elif isinstance(expr, Call):
+            for arg in expr.args:
+                self.read(arg, visible)
+        elif isinstance(expr, GroupingRef):
+            self._grouping(expr, visible)
+        # INVARIANT: above the noise nothing can name a row. Without this line, post-processing would not be free.
+        elif not isinstance(expr, Literal) and expr not in visible:
+            raise NotReleased("above the release stand released values only")
 
     def _grouping(self, node: GroupingRef, visible: Visible) -> None:
         if not 1 <= len(node.keys) <= GROUPING_BITS_MAX:
@@ -111,8 +114,8 @@ class _Checker:
 
     def _join(self, join: Join) -> Visible:
         left, right = self.rows(join.left), self.rows(join.right)
-        if self.cells & (left | right) or join.type not in (JoinType.INNER, JoinType.LEFT):
-            raise NotReleased("released rows are named before they are joined, inner or left")
+        if self.cells & (left | right):
+            raise NotReleased("released rows are named before they are joined")
         self.condition(join.on, left | right)
         return left | right
 

@@ -10,7 +10,18 @@ from dataclasses import dataclass
 import duckdb
 
 from policies.terms import Scalar
-from sandbox.algebra import Column, Expr, KeyRef, Relation, RowOrder, relations, rows_at_most, walk
+from sandbox.algebra import (
+    Column,
+    Exists,
+    Expr,
+    KeyRef,
+    Relation,
+    RowOrder,
+    own_expressions,
+    relations,
+    rows_at_most,
+    walk,
+)
 from sandbox.boundary import ColumnRole, IntervalMethod, Plan, ReleaseColumn
 from sandbox.privacy.spread import ErrorLaw
 from sandbox.worker.bars import bars_by
@@ -61,7 +72,7 @@ def finish_layers(
         raise ValueError("a plan without layers is finished in one step")
     (released,) = connection.execute("SELECT count(*) FROM _ky_cells").fetchall()[0]
     largest = max(rows_at_most(part, released) for part in relations(relation))
-    if largest > ROWS_MAX:
+    if max(largest, _compared(relation, released)) > ROWS_MAX:
         raise TooManyKeys(f"more than {ROWS_MAX} rows above the release")
     known = facts_of(relation, plan)
     facts = tuple(fact(output.expr, known) for output in plan.post.outputs)
@@ -75,6 +86,18 @@ def finish_layers(
     rows = _select(plan, relation, connection)
     bars = _Bars(plan, laws, connection).of(columns, facts, rows)
     return LayeredAnswer(columns, tuple(row.values for row in rows), bars)
+
+
+def _compared(relation: Relation, released: int) -> int:
+    """Return how many pairs of rows an EXISTS may have to look at."""
+    sizes = [
+        rows_at_most(part, released) * rows_at_most(inside.relation, released)
+        for part in relations(relation)
+        for expr in own_expressions(part)
+        for inside in walk(expr)
+        if isinstance(inside, Exists)
+    ]
+    return max(sizes, default=0)
 
 
 def _column(

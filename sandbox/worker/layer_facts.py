@@ -4,7 +4,7 @@ Reason      A simulated interval is honest only where the noise passes through s
             is too large each time; simulating it again makes it larger, and the interval misses the truth.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -16,6 +16,7 @@ from sandbox.algebra import (
     Cells,
     Column,
     Constants,
+    Exists,
     Expr,
     Group,
     GroupingRef,
@@ -77,6 +78,7 @@ class Facts:
     steady: bool
     leaves: int
     identified: bool
+    plan: Plan
 
 
 def facts_of(relation: Relation, plan: Plan) -> Facts:
@@ -88,7 +90,7 @@ def facts_of(relation: Relation, plan: Plan) -> Facts:
         fixed: dict[Expr, Fact] = {
             Column(relation.id, c.name, c.type): still for c in relation.columns
         }
-        return Facts(fixed, True, 0, True)
+        return Facts(fixed, True, 0, True, plan)
     if isinstance(relation, Join):
         return _joined(relation, *(facts_of(side, plan) for side in inputs(relation)))
     if isinstance(relation, SetOperation):
@@ -113,8 +115,26 @@ def fact(expr: Expr, known: Facts) -> Fact:
 
 def worst(exprs: tuple[Expr, ...], known: Facts) -> Noise:
     """Return the worst noise that any of the expressions reads."""
-    names = [node for expr in exprs for node in walk(expr) if node in known.columns]
-    return max((known.columns[name].noise for name in names), default=Noise.NONE)
+    found = [_of_node(node, known) for expr in exprs for node in _outside(expr)]
+    return max(found, default=Noise.NONE)
+
+
+def _outside(expr: Expr) -> Iterator[Expr]:
+    """Yield the parts of an expression, without entering the relations of EXISTS."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(node.args if isinstance(node, Call) else ())
+
+
+def _of_node(node: Expr, known: Facts) -> Noise:
+    if not isinstance(node, Exists):
+        return known.columns[node].noise if node in known.columns else Noise.NONE
+    inside = facts_of(node.relation, known.plan)
+    both = replace(inside, columns={**known.columns, **inside.columns})
+    still = inside.steady and worst((node.on,), both) is Noise.NONE
+    return Noise.NONE if still else Noise.ROUGH
 
 
 def _cells(plan: Plan) -> Facts:
@@ -127,7 +147,7 @@ def _cells(plan: Plan) -> Facts:
         noise = Noise.LINEAR if aggregate.name in _LINEAR else Noise.SMOOTH
         columns[ref] = Fact(noise, Origin(0, ref))
     # Groups that nobody declared are there for their noise.
-    return Facts(columns, plan.measurement.selection is None, 1, True)
+    return Facts(columns, plan.measurement.selection is None, 1, True, plan)
 
 
 _LINEAR = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.SUM)
@@ -174,6 +194,8 @@ def _substituted(expr: Expr, known: Facts, leaves: set[int]) -> Expr | None:
         expr, GroupingRef
     ):  # stands directly over the released rows, which are read once there
         leaves.add(0)
+    if isinstance(expr, Exists):
+        return None
     if not isinstance(expr, Call):
         return expr
     args = [_substituted(arg, known, leaves) for arg in expr.args]
@@ -187,14 +209,19 @@ def _joined(relation: Join, left: Facts, right: Facts) -> Facts:
         for name, found in right.columns.items()
     }
     steady = left.steady and right.steady
-    both = Facts({**left.columns, **moved}, steady, left.leaves + right.leaves, True)
+    both = Facts({**left.columns, **moved}, steady, left.leaves + right.leaves, True, left.plan)
     chosen = worst((relation.on,), both) is not Noise.NONE
-    if relation.type is JoinType.LEFT and (chosen or not right.steady):
-        # Whether a partner is there is itself a question to the noise.
-        rough = {name: replace(found, noise=Noise.ROUGH) for name, found in moved.items()}
-        both = replace(both, columns={**left.columns, **rough})
+    # Whether a partner is there is itself a question to the noise.
+    if relation.type is not JoinType.INNER and (chosen or not right.steady):
+        both = replace(both, columns={**both.columns, **_rough(moved)})
+    if relation.type is JoinType.FULL and (chosen or not left.steady):
+        both = replace(both, columns={**both.columns, **_rough(left.columns)})
     identified = left.identified and right.identified
     return replace(both, steady=steady and not chosen, identified=identified)
+
+
+def _rough(columns: Mapping[Expr, Fact]) -> dict[Expr, Fact]:
+    return {name: replace(found, noise=Noise.ROUGH) for name, found in columns.items()}
 
 
 def _shifted(origin: Origin | None, by: int) -> Origin | None:
@@ -242,7 +269,7 @@ def _grouped(relation: Group, inside: Facts) -> Facts:
     for index, aggregation in enumerate(relation.aggregations):
         noise = _of_aggregation(aggregation, inside) if steady else Noise.ROUGH
         columns[Column(relation.id, f"a{index}", aggregation.type)] = Fact(noise, None)
-    return Facts(columns, steady, 0, steady)
+    return Facts(columns, steady, 0, steady, inside.plan)
 
 
 def _of_aggregation(aggregation: Aggregation, inside: Facts) -> Noise:
@@ -267,4 +294,4 @@ def _together(relation: SetOperation, left: Facts, right: Facts) -> Facts:
         # Rows are compared with rows: one noisy column decides over all of them.
         steady = steady and all(found.noise is Noise.NONE for found in columns.values())
     identified = kept and left.identified and right.identified
-    return Facts(columns, steady, 0, identified)
+    return Facts(columns, steady, 0, identified, left.plan)

@@ -13,6 +13,8 @@ from sandbox.algebra import (
     Cells,
     Column,
     Constants,
+    Exists,
+    Expr,
     Filter,
     Group,
     Join,
@@ -27,10 +29,14 @@ from sandbox.boundary import Plan
 from sandbox.worker.layer_forms import aggregation_text, ordered_by, window_text
 from sandbox.worker.released import select_released
 from sandbox.worker.render import released_reference
-from sandbox.worker.scalars import Reference, scalars
+from sandbox.worker.scalars import Reference, Rendering, scalars
 from sandbox.worker.sql_types import NotRenderable, listed, name_of
 
-_JOINS = {JoinType.INNER: "JOIN", JoinType.LEFT: "LEFT JOIN"}
+_JOINS = {
+    JoinType.INNER: "JOIN",
+    JoinType.LEFT: "LEFT JOIN",
+    JoinType.FULL: "FULL JOIN",
+}
 _SETS = {kind: kind.value.upper().replace("_", " ") for kind in SetKind}
 
 
@@ -68,7 +74,10 @@ class LayerRendering:
         self.cells = cells
         self.draws = draws
         self.drawn = draws > 0
-        self.rendering = scalars(self._refer, {})
+        self.rendering = replace(scalars(self._refer, {}), exists=self._exists)
+        self._draws: list[
+            str | None
+        ] = []  # of the rows whose expressions are rendered, outermost first
         self._names: dict[tuple[int, str], str] = {}
         self._hidden = 0
 
@@ -79,6 +88,21 @@ class LayerRendering:
                 raise NotRenderable("above the release there are released values only")
             return found
         return released_reference(reference)
+
+    def _exists(self, rendering: Rendering, found: Exists) -> str:
+        inside = self.rows(found.relation, spine=False)
+        around = self._draws[-1] if self._draws else None
+        condition = self.over(inside if inside.draw else None, found.on)
+        if inside.draw and around:
+            condition += f" AND {inside.draw} = {around}"
+        return f"EXISTS (SELECT 1 FROM {inside.text} WHERE {condition})"  # noqa: S608
+
+    def over(self, rows: Rows | None, expr: Expr) -> str:
+        """Return an expression over rows; None for rows without draws inside those that have them."""
+        self._draws.append(rows.draw if rows else self._draws[-1] if self._draws else None)
+        text = self.rendering.render(expr)
+        self._draws.pop()
+        return text
 
     def rows(self, relation: Relation, spine: bool) -> Rows:
         """Return a relation as SQL. `spine` says that its rows are the answer's own: draws do not choose among them anew."""
@@ -102,7 +126,7 @@ class LayerRendering:
     def _kept(self, relation: Filter | Limit, found: Rows) -> Rows:
         text = f"(SELECT * FROM {found.text}"  # noqa: S608
         if isinstance(relation, Filter):
-            return replace(found, text=f"{text} WHERE {self.rendering.render(relation.predicate)})")
+            return replace(found, text=f"{text} WHERE {self.over(found, relation.predicate)})")
         by = ordered_by(relation.order, found.ties, self.rendering)
         if found.draw:
             place = f"row_number() OVER (PARTITION BY {found.draw}{by})"
@@ -152,7 +176,8 @@ class LayerRendering:
     def _join(self, relation: Join, spine: bool) -> Rows:
         left = self.rows(relation.left, spine)
         right = self.rows(relation.right, spine and relation.type is JoinType.INNER)
-        on = self.rendering.render(relation.on)
+        both = left.draw or right.draw
+        on = self.over(replace(left, draw=both), relation.on)
         if left.draw and right.draw:
             on += f" AND {left.draw} = {right.draw}"
         known = left.identity is not None and right.identity is not None
@@ -161,12 +186,17 @@ class LayerRendering:
             left.columns + right.columns,
             (left.identity or ()) + (right.identity or ()) if known else None,
             left.leaves + right.leaves,
-            left.draw or right.draw,
+            self._met(relation, left.draw, right.draw),
         )
+
+    def _met(self, relation: Join, left: str | None, right: str | None) -> str | None:
+        if left and right and relation.type is JoinType.FULL:
+            return f"coalesce({left}, {right})"
+        return left or right
 
     def _project(self, relation: Project, spine: bool) -> Rows:
         found = self.rows(relation.input, spine and not relation.windows)
-        shown = [self.rendering.render(expr) for expr in relation.columns]
+        shown = [self.over(found, expr) for expr in relation.columns]
         shown += [
             window_text(window, self.rendering, found.ties, found.draw)
             for window in relation.windows
@@ -191,7 +221,7 @@ class LayerRendering:
 
     def _group(self, relation: Group) -> Rows:
         found = self.rows(relation.input, spine=False)
-        keys = [self.rendering.render(key) for key in relation.keys]
+        keys = [self.over(found, key) for key in relation.keys]
         values = [aggregation_text(a, self.rendering) for a in relation.aggregations]
         key_names = tuple(self._named(relation.id, f"k{i}") for i in range(len(keys)))
         names = tuple(self._named(relation.id, f"a{i}") for i in range(len(values)))
@@ -233,7 +263,7 @@ class LayerRendering:
         )
 
     def _branch(self, branch: Branch, found: Rows, side: int, width: int, drawn: bool) -> str:
-        shown = [self.rendering.render(expr) for expr in branch.columns]
+        shown = [self.over(found, expr) for expr in branch.columns]
         if width:
             identity = [f"CAST({name} AS VARCHAR)" for name in found.identity or ()]
             shown += [str(side), *identity, *["NULL"] * (width - 1 - len(identity))]

@@ -93,7 +93,7 @@ class Derived:
         by = ["u"] if group.unit else []
         outputs = [f"u AS {_UNIT}"] if group.unit else []
         for index, key in enumerate(group.keys):
-            # -0 equals 0: which of them stands for the group must not depend on the order of rows.
+            # -0 equals 0, and -NaN NaN: which of them stands for the group must not depend on the order of rows.
             by.append(settled_double(named.of(key), key.type))
             outputs.append(f"{by[-1]} AS k{index}")
         for index, aggregation in enumerate(group.aggregations):

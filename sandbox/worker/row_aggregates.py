@@ -42,8 +42,13 @@ class RowForm:
 
 
 def settled_double(text: str, type_: SqlType) -> str:
-    """Return a value with -0 as 0: they compare equal, so which of the two stands for both would depend on order."""
-    return f"({text} + 0.0::DOUBLE)" if type_ == DOUBLE else text
+    """Return a value with -0 as 0 and one NaN: equal values of which either could stand for both show no difference.
+
+    Text tells them apart (`-0.0`, `-nan`), so which one a group keeps would show the order of rows.
+    """
+    if type_ != DOUBLE:
+        return text
+    return f"(CASE WHEN isnan({text}) THEN 'nan'::DOUBLE ELSE {text} + 0.0::DOUBLE END)"
 
 
 def addable(text: str, type_: SqlType) -> str:
@@ -180,7 +185,7 @@ def _chosen(args: tuple[str, ...], types: Types, direction: str) -> str:
 
 def in_value_order(name: str, text: str) -> str:
     """Return an aggregate over DOUBLE that takes its values from the smallest up."""
-    value = f"(CAST({text} AS DOUBLE) + 0.0::DOUBLE)"
+    value = settled_double(f"CAST({text} AS DOUBLE)", DOUBLE)
     return f"{name}({value} ORDER BY {value})"
 
 

@@ -1,22 +1,27 @@
 """What follows from a question: the SQL of its plan as the worker runs it, and what it spends; or the refusal."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 
 from policies.refusals import Refused
-from policies.terms import NANO, Accountant
+from policies.terms import DELTA_UNIT, NANO, Accountant
+from sandbox.algebra import Relation, RowOrder
 from sandbox.boundary import Measurement, Mechanism, Moment, Plan
 from sandbox.privacy.measurements import law as law_of
 from sandbox.worker.engine import EngineLimits, open_empty
 from sandbox.worker.execute import execute
+from sandbox.worker.layer_facts import fact, facts_of
+from sandbox.worker.layer_forms import ordered_by
+from sandbox.worker.layers import LayerRendering
 from sandbox.worker.twin_tables import empty_twin
 from tests.golden.cases import Case
 from tests.unit.compiler_world import compiled
 
 LIMITS = EngineLimits(memory_bytes=256 * 1024 * 1024, threads=1)
-_READING = ("_ky_partials", "_ky_kept", "_ky_placed")
+_READING = ("_ky_partials", "_ky_kept", "_ky_placed", "_ky_present")
 _HEAD = re.compile(r"ask with (epsilon|rho) (1|0\.5)")
 _ACCOUNTANTS = {"epsilon": Accountant.PURE_EPS, "rho": Accountant.APPROX_ZCDP}
 _LAWS = {
@@ -60,12 +65,27 @@ def followed(case: Case) -> Case:
         place = f" at {refused.at}" if refused.at else ""
         text = f"{refused.message('en')}\n{refused.message('zh-CN')}"
         return Case(case.comment, (case.ask, (f"refused {refused.code}{place}", text)))
-    sections = (
+    sections = [
         case.ask,
         ("plan", "\n".join(statements(plan.measurement))),
-        ("spend", "\n".join(spend(moment) for moment in plan.measurement.moments)),
-    )
-    return Case(case.comment, sections)
+        ("spend", "\n".join([*map(spend, plan.measurement.moments), *choice(plan.measurement)])),
+    ]
+    if plan.post.relation is not None:
+        sections.append(("above", above(plan, plan.post.relation)))
+    return Case(case.comment, tuple(sections))
+
+
+def above(plan: Plan, relation: Relation) -> str:
+    """Return the statement that reads released cells, without its LIMIT, and how each column finds its interval."""
+    layers = LayerRendering(plan, "_ky_cells", draws=0)
+    rows = layers.rows(relation, spine=True)
+    shown = [layers.rendering.render(output.expr) for output in plan.post.outputs]
+    terms = tuple(RowOrder(t.expr, t.descending, t.nulls_first) for t in plan.post.order)
+    order = ordered_by(terms, rows.ties, layers.rendering)
+    known = facts_of(relation, plan)
+    noise = [fact(output.expr, known).noise.name.lower() for output in plan.post.outputs]
+    text = _BREAKS.sub("\n  ", f"SELECT {', '.join(shown)} FROM {rows.text}{order}")
+    return f"{text};\nnoise: {', '.join(noise)}"
 
 
 def statements(measurement: Measurement) -> list[str]:
@@ -88,6 +108,20 @@ def spend(moment: Moment) -> str:
         f" L2²={moment.sensitivity_l2_squared} scale={float.fromhex(moment.scale):.6g}"
         f" {name}={moment.loss.primary / NANO:g}{_rank(moment)}"
     )
+
+
+def choice(measurement: Measurement) -> list[str]:
+    """Return the line of the noise that chooses undeclared groups, if there are such."""
+    chosen = measurement.selection
+    if chosen is None:
+        return []
+    delta = Decimal(chosen.loss.delta) / DELTA_UNIT
+    return [
+        f"groups   gaussian units at least {chosen.units_least}, noisy at least {chosen.threshold},"
+        f" shown at most {chosen.keys_max} C={measurement.groups_per_unit_max}"
+        f" scale={float.fromhex(chosen.scale):.6g} rho={chosen.loss.primary / NANO:g}"
+        f" delta={delta.normalize()}"
+    ]
 
 
 def _rank(moment: Moment) -> str:

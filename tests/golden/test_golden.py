@@ -6,7 +6,7 @@ import pytest
 from policies.refusals import Refused
 from sandbox.boundary import UNIT_COLUMN, Measurement
 from sandbox.worker.engine import open_empty
-from sandbox.worker.execute import execute
+from sandbox.worker.execute import ExactAggregates, execute
 from sandbox.worker.twin_tables import empty_twin, fill_twin
 from tests.golden.cases import Case, golden_files, read_cases, write_cases
 from tests.golden.follow import LIMITS, followed, plan_of
@@ -33,14 +33,29 @@ def test_the_files_hold_enough_and_are_written_in_one_form(tmp_path) -> None:
         assert written.read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
 
 
-def totals(measurement: Measurement, without: int | None) -> tuple[tuple[int, ...], ...]:
+def totals(measurement: Measurement, without: int | None) -> ExactAggregates:
     """Run the plan over tables of extremes, with or without one unit."""
     with open_empty(LIMITS) as connection:
         empty_twin(measurement, connection)
         fill_twin(measurement, connection)
         if without is not None:
             leave(measurement, connection, without)
-        return execute(measurement, connection).moments
+        return execute(measurement, connection)
+
+
+def aligned(full: ExactAggregates, less: ExactAggregates) -> tuple[tuple[int, ...], ...]:
+    """Return the vectors of `less` over the groups of `full`. Groups that rows decide are found by their keys."""
+    if full.present is None or less.present is None:
+        return less.moments
+    places = {key: place for place, key in enumerate(less.keys)}
+    gone = set(full.keys) - places.keys()
+    # who leaves takes groups along that nobody else is in, and brings none about
+    assert set(less.keys) <= set(full.keys)
+    assert all(full.present.units[full.keys.index(key)] == 1 for key in gone)
+    return tuple(
+        tuple(vector[places[key]] if key in places else 0 for key in full.keys)
+        for vector in less.moments
+    )
 
 
 def leave(measurement: Measurement, connection: duckdb.DuckDBPyConnection, unit: int) -> None:
@@ -51,9 +66,10 @@ def leave(measurement: Measurement, connection: duckdb.DuckDBPyConnection, unit:
 def largest_moves(measurement: Measurement) -> list[tuple[int, int]]:
     """Return the largest L1 and squared L2 move of each moment over the units that leave."""
     full = totals(measurement, None)
-    found = [(0, 0)] * len(full)
+    found = [(0, 0)] * len(full.moments)
     for unit in UNITS:
-        for index, (a, b) in enumerate(zip(full, totals(measurement, unit), strict=True)):
+        less = aligned(full, totals(measurement, unit))
+        for index, (a, b) in enumerate(zip(full.moments, less, strict=True)):
             steps = list(map(abs, moves_of(measurement.moments[index], a, b)))
             l1, l2 = found[index]
             found[index] = max(l1, sum(steps)), max(l2, sum(step * step for step in steps))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.isolation import choose_isolation
+from keyong.demo import domain as demo
 from tests.journey import world as worlds
 from tests.journey.world import Pace, World
 
@@ -20,7 +21,9 @@ def isolated() -> None:
 @pytest.fixture(scope="session")
 def template(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Return the domain that every file starts from a copy of."""
-    return worlds.build(Path(tmp_path_factory.mktemp("template")))
+    policies = worlds.policy_text(), worlds.policy_text(rival=True)
+    folder = Path(tmp_path_factory.mktemp("template"))
+    return worlds.build(folder, demo.document("dataset.yaml"), policies)
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def pace() -> Pace:
 @pytest.mark.parametrize("point", DEATHS)
 def test_the_node_dies_and_the_key_tells_what_became_of_it(world: World, point: str) -> None:
     epsilon = f"0.1{list(DEATHS).index(point):02d}1"  # a question nobody has asked yet
-    before = _lifetime(world)
+    before = lifetime(world)
     with mortal(world.folder, point) as (url, process), world.guests(url) as guests:
         with pytest.raises(NotReached):
             _ask_once(guests[OPERATOR], epsilon, point)
@@ -91,7 +91,7 @@ def test_the_node_dies_and_the_key_tells_what_became_of_it(world: World, point: 
     assert _kind(told[0]) == (ANSWERED if DEATHS[point] == FRESH else DEATHS[point])
     nano = int(epsilon.replace("0.", "").ljust(9, "0"))
     spent = 0 if DEATHS[point] == VOIDED else nano
-    assert _lifetime(world) - before == spent
+    assert lifetime(world) - before == spent
 
 
 def test_every_point_of_the_spine_is_a_death_above() -> None:
@@ -102,7 +102,7 @@ def test_every_point_of_the_spine_is_a_death_above() -> None:
 
 def test_a_killed_worker_spends_and_its_question_is_kept_back(world: World) -> None:
     sql = SLOW.format(over=1)
-    before = _lifetime(world)
+    before = lifetime(world)
     with served(world.folder, world.start) as url, world.guests(url) as guests:
         killer = threading.Thread(target=kill_next_worker)
         killer.start()
@@ -118,7 +118,7 @@ def test_a_killed_worker_spends_and_its_question_is_kept_back(world: World) -> N
             with pytest.raises(Refused) as refused:
                 guests[name].query(DATASET, sql, purpose=FREE, epsilon="0.21")
             assert refused.value.code == "query_quarantined"
-    assert _lifetime(world) - before == 200_000_000
+    assert lifetime(world) - before == 200_000_000
 
 
 def test_after_so_many_failures_the_operator_waits_for_the_holder(world: World) -> None:
@@ -170,7 +170,7 @@ def _kind(told: dict[str, object]) -> str:
     return VOIDED if told["failed"] == "0" else SPENT
 
 
-def _lifetime(world: World) -> int:
+def lifetime(world: World) -> int:
     """Read the account without opening the node: that would settle what is under test."""
     store = Store(Home(world.folder).ledger)
     try:

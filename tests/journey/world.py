@@ -74,8 +74,8 @@ class Guests:
         return self._clients[name]
 
 
-def build(folder: Path) -> World:
-    """Make the domain: node, people, raw data, snapshot, documents in force."""
+def build(folder: Path, dataset: str, policies: tuple[str, ...]) -> World:
+    """Make the domain: node, people, raw data, snapshot under this declaration, documents in force."""
     home = new_node(folder / "node", _settings(Pace(RELEASE_S, SETTLE_S, 4, 8)))
     made: list[tuple[Registered, str]] = [
         new_client(name, party, (role,), credit) for name, party, role, credit in _PEOPLE
@@ -86,15 +86,14 @@ def build(folder: Path) -> World:
     raw = folder / "raw"
     demo.generate(raw, PERSONS)
     declaration = folder / "dataset.yaml"
-    declaration.write_text(demo.document("dataset.yaml"), encoding="utf-8")
+    declaration.write_text(dataset, encoding="utf-8")
     bring_in(world.folder, chosen, declaration, raw)
     with served(world.folder, chosen) as url, world.guests(url) as guests:
         author, approver = guests[AUTHOR], guests[APPROVER]
         for text in (
             demo.document("price-plan.yaml"),
             demo.document("split-agreement.yaml"),
-            policy_text(),
-            policy_text(rival=True),
+            *policies,
         ):
             publish(author, approver, text)
     return world

@@ -33,7 +33,7 @@ _VALUES: Mapping[str, tuple[Scalar, ...]] = {
     "town": (None, "a", "b"),
     "size": (None, 1, 2, 3),
     "paid": (None, Decimal("1.25"), Decimal("-2.50")),
-    "risk": (None, float("nan"), float("inf"), -0.0, 0.0, 1e16, 0.1),
+    "risk": (None, "nan", "-nan", "inf", "-0.0", "0", "1e16", "0.1"),
 }
 
 
@@ -74,7 +74,8 @@ def loaded(world: World) -> duckdb.DuckDBPyConnection:
         definitions = ", ".join(f"{quoted(name)} {type_}" for name, type_ in names.items())
         connection.execute(f"CREATE TABLE {table} ({definitions})")
         values = ", ".join(
-            f"unnest(CAST($c{i} AS {type_}[]))" for i, type_ in enumerate(names.values())
+            f"unnest(CAST(CAST($c{i} AS VARCHAR[]) AS {type_}[]))"  # as text: Python has one NaN only
+            for i, type_ in enumerate(names.values())
         )
         lists = {f"c{i}": [row[i] for row in world[table]] for i in range(len(names))}
         connection.execute(f"INSERT INTO {table} SELECT {values}", lists)
@@ -84,13 +85,14 @@ def loaded(world: World) -> duckdb.DuckDBPyConnection:
 def rows_of(
     relation: Relation, columns: Iterable[Expr], connection: duckdb.DuckDBPyConnection
 ) -> Counter[tuple[str, ...]]:
-    """Return the relation's rows as a multiset of texts: bit for bit, so that NaN is NaN and -0 is not 0."""
+    """Return the relation's rows as a multiset of the engine's own texts: NaN is NaN, -NaN is not, nor is -0 0."""
     rendering = row_rendering(SCANS, {})
-    values = ", ".join(rendering.render(column) for column in columns) or "1"
+    texts = (f"CAST({rendering.render(column)} AS VARCHAR)" for column in columns)
+    values = ", ".join(texts) or "1"
     found = connection.execute(
         f"SELECT {values} FROM {render_relation(relation, SCANS, rendering)}", rendering.parameters
     ).fetchall()
-    return Counter(tuple(map(repr, row)) for row in found)
+    return Counter(tuple(map(str, row)) for row in found)
 
 
 def exposed(relation: Relation) -> tuple[Column, ...]:

@@ -55,7 +55,7 @@ def test_several_groups_of_one_unit_share_the_delta() -> None:
 
 def test_one_private_key_makes_the_combination_private() -> None:
     plan = asked("SELECT region, name, count(*) FROM persons GROUP BY region, name").plan
-    assert [type(key) for key in plan.measurement.keys] == [GroupKey, PrivateKey]
+    assert {type(key) for key in plan.measurement.keys} == {GroupKey, PrivateKey}
     assert plan.measurement.selection is not None
 
 

@@ -18,6 +18,7 @@ from tests.unit.compiler_world import NOW, catalogue, policy
 SQL = (
     "SELECT region, count(*) AS n, sum(income) AS s, avg(income) AS m FROM persons GROUP BY region"
 )
+RANKS = "SELECT median(CAST(income AS INTEGER) // 100) AS q FROM persons"
 COUNTS = "SELECT region, count(*) AS n FROM persons GROUP BY region"
 BOTH = list(Accountant)
 DRAWS = 4_000
@@ -51,6 +52,7 @@ WANTED: list[tuple[Any, Any]] = [
     ({"n": "±5% of 1000 at 95%", "s": "±10000000 at 95%"}, None),
     ({"N": "+-5% at 95 %"}, {"n": 4000}),
     ({"m": "±500 over 100000 rows at 95%"}, None),
+    ({"q": "±60 rows at 95%"}, None),
 ]
 
 
@@ -59,7 +61,7 @@ WANTED: list[tuple[Any, Any]] = [
 def test_the_loss_found_is_enough_and_a_step_less_is_not(
     accountant: Accountant, accuracy: Any, guesses: Any
 ) -> None:
-    sql = COUNTS if isinstance(accuracy, str) else SQL
+    sql = COUNTS if isinstance(accuracy, str) else RANKS if "q" in accuracy else SQL
     made = found(sql, accountant, accuracy, guesses)
     primary = made.planned.plan.loss.primary
     assert reaches(made.planned.plan, made.targets)
@@ -90,8 +92,12 @@ def test_half_the_error_costs_twice_epsilon_and_four_times_rho() -> None:
 
 
 REFUSED: list[tuple[str, Any, Any, str]] = [
-    (SQL, "±100 at 95%", None, "accuracy_needs_rows"),
+    (SQL, {"m": "±100 at 95%"}, None, "accuracy_needs_rows"),
     (COUNTS, "±5% at 95%", None, "accuracy_needs_expectation"),
+    (RANKS, {"q": "±5 at 95%"}, None, "accuracy_in_rows"),
+    (COUNTS, "±5 rows at 95%", None, "accuracy_in_rows"),
+    (COUNTS, "±5% rows at 95%", None, "accuracy_invalid"),
+    (RANKS, {"q": "±1 row at 95%"}, None, "accuracy_out_of_reach"),
     (COUNTS, {"n": "±5% at 95%"}, {"m": 5}, "accuracy_column_unknown"),
     (COUNTS, {"region": "±5 at 95%"}, None, "accuracy_column_unknown"),
     (COUNTS, {"x": "±5 at 95%"}, None, "accuracy_column_unknown"),

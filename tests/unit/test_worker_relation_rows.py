@@ -10,13 +10,16 @@ from collections.abc import Mapping
 import pytest
 
 from sandbox.algebra import Column, Relation
+from sandbox.worker import render_derived
 from sandbox.worker.proven import unit_of
+from sandbox.worker.row_windows import render_window
 from tests.unit.relation_rows import World, exposed, loaded, only, random_world, rows_of, units_of
 from tests.unit.test_worker_relations import PROVEN, REFUSED
 
 Rows = Counter[tuple[str, ...]]
 Asked = Mapping[str, tuple[Relation, tuple[Column, ...]]]
 
+GROUPED = render_derived.Derived._grouped
 # Refused relations and the number of their unit, if they show one. What is missing here is refused for its form alone.
 UNSOUND: Mapping[str, int | None] = {
     "a missing equality": 0,
@@ -80,7 +83,7 @@ def broken(relations: Asked, world: World) -> set[str]:
         for name, rows in answers(relations, only(world, unit)).items():
             parts[name] += rows
             first = relations[name][1][0]
-            if first == unit_of(first.scan) and any(row[0] != repr(unit) for row in rows):
+            if first == unit_of(first.scan) and any(row[0] != str(unit) for row in rows):
                 found.add(name)
     return found | {name for name in relations if whole[name] != parts[name]}
 
@@ -110,3 +113,28 @@ def test_a_union_is_not_trivial():
         found = answers(relations, random_world(random.Random(seed)))
         empty.update(name for name, rows in found.items() if not rows)
     assert all(count < 5 for count in empty.values()), empty
+
+
+def forgetful_window(window, args, partition, order):
+    return render_window(window, args, partition[1:], order)
+
+
+def forgetful_group(self, found):
+    text = GROUPED(self, found)
+    return text.replace("SELECT u AS", "SELECT min(u) AS", 1).replace(
+        "GROUP BY u, ", "GROUP BY ", 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "careless", "relation"),
+    [
+        (render_derived, "render_window", forgetful_window, "a window"),
+        (render_derived.Derived, "_grouped", forgetful_group, "a group"),
+        (render_derived.Derived, "_grouped", forgetful_group, "distinct"),
+    ],
+)
+def test_a_renderer_that_forgets_the_unit_is_found(owner, name, careless, relation, monkeypatch):
+    relations = asked({relation: PROVEN[relation][1]}, PROVEN)
+    monkeypatch.setattr(owner, name, careless)
+    assert any(broken(relations, random_world(random.Random(seed))) for seed in range(4))

@@ -82,7 +82,8 @@ def shuffled(engine: duckdb.DuckDBPyConnection, dice: random.Random) -> None:
     dice.shuffle(rows)
     engine.execute(
         "CREATE OR REPLACE TABLE shuffled AS SELECT unnest($u::INTEGER[]) AS u, unnest($x::DOUBLE[]) AS x0,"
-        " unnest($y::INTEGER[]) AS x1, CAST(x1 // 5 AS VARCHAR) AS x2",
+        " unnest($y::INTEGER[]) AS x1, CAST(x1 // 5 AS VARCHAR) AS x2,"
+        " CAST(['nan', '-nan', '0', '-0.0'][1 + x1 % 4] AS DOUBLE) AS x3",
         {name: [row[i] for row in rows] for i, name in enumerate("uxy")},
     )
 
@@ -91,6 +92,7 @@ def test_no_aggregate_knows_the_order_of_rows(engine):
     chosen, truths = (A.ARG_MIN, A.ARG_MAX), (A.BOOL_AND, A.BOOL_OR)
     ours = [form(f, (DOUBLE,)) for f in A if f not in (*chosen, *truths)]
     ours += [form(f, (DOUBLE, INTEGER)) for f in chosen]
+    ours += [text.replace("x0", "x3") for text in ours]
     ours.append(form(A.MODE, (VARCHAR,)).replace("x0", "x2"))
     careless = [
         "sum(x0)",
@@ -100,11 +102,13 @@ def test_no_aggregate_knows_the_order_of_rows(engine):
         "arg_min(x0, x2)",
         "first(x0)",
         "mode(x2)",
+        "max(x3)",
+        "min(x3)",
     ]
     seen: dict[str, set[str]] = {text: set() for text in (*ours, *careless)}
     for seed in range(12):
         shuffled(engine, random.Random(seed))
-        values = ", ".join(seen)
+        values = ", ".join(f"CAST({text} AS VARCHAR)" for text in seen)
         found = engine.execute(
             f"SELECT * EXCLUDE (u) FROM (SELECT u, {values} FROM shuffled GROUP BY u) WHERE u = 1"
         ).fetchall()

@@ -30,6 +30,7 @@ from sandbox.boundary import (
 )
 from sandbox.privacy import composition, contribution, measurements
 from sandbox.privacy.aggregates import AGGREGATES, Argument, MomentSpec, Steps
+from sandbox.privacy.ranks import weight
 from sandbox.worker.execute import ExactAggregates, execute
 from sandbox.worker.render import quoted
 
@@ -92,8 +93,13 @@ def moment_of(spec: MomentSpec, shape: Shape, loss: PrivacyLoss) -> Moment:
     lower, upper = contribution.bound_partials(
         spec.kind, spec.row_lower, spec.row_upper, shape.rows_per_group_max
     )
-    moved = contribution.sensitivity(lower, upper, shape.groups_per_unit_max)
-    scale = measurements.calibrate(loss.accountant, moved.l1, moved.l2_squared, loss)
+    groups = shape.groups_per_unit_max
+    if spec.rank is not None:
+        moved = contribution.rank_sensitivity(spec.rank, shape.rows_per_group_max, groups)
+        scale = measurements.calibrate_choice(loss.accountant, moved.l1 // groups, groups, loss)
+    else:
+        moved = contribution.sensitivity(lower, upper, groups)
+        scale = measurements.calibrate(loss.accountant, moved.l1, moved.l2_squared, loss)
     return Moment(
         spec.kind,
         spec.value,
@@ -107,6 +113,7 @@ def moment_of(spec: MomentSpec, shape: Shape, loss: PrivacyLoss) -> Moment:
         moved.l2_squared,
         loss,
         scale,
+        spec.rank,
     )
 
 
@@ -129,7 +136,7 @@ def plan_of(shape: Shape) -> Plan:
                 argument.row_upper,
             )
         )
-    shares = composition.split(shape.loss, len(specs))
+    shares = composition.shares(shape.loss, tuple(weight(spec.rank) for spec in specs))
     moments = tuple(moment_of(s, shape, loss) for s, loss in zip(specs, shares, strict=True))
     outputs: list[Expr] = [KeyRef(i, key.expr.type) for i, key in enumerate(shape.keys)]
     outputs += [AggregateRef(i, found.type) for i, found in enumerate(aggregates)]
