@@ -298,12 +298,12 @@ def relations(relation: Relation) -> tuple[Relation, ...]:
     while stack:
         node = stack.pop()
         found.append(node)
-        inside = [part.relation for expr in own_expressions(node) for part in _exists(expr)]
+        inside = [part.relation for expr in own_expressions(node) for part in exists_in(expr)]
         stack.extend(reversed((*inputs(node), *inside)))
     return tuple(found)
 
 
-def _exists(expr: Expr) -> tuple[Exists, ...]:
+def exists_in(expr: Expr) -> tuple[Exists, ...]:
     """Return the outermost EXISTS of an expression, and those in their conditions."""
     found: list[Exists] = []
     stack = [expr]

@@ -13,7 +13,6 @@ from policies.terms import TypeKind
 from sandbox.algebra import (
     Call,
     Column,
-    Exists,
     Expr,
     Filter,
     Group,
@@ -26,8 +25,8 @@ from sandbox.algebra import (
     Scan,
     SetOperation,
     columns_of,
+    exists_in,
     own_expressions,
-    walk,
 )
 from sandbox.compiler.conjunction import split_and
 from sandbox.compiler.resolve import ResolvedQuery
@@ -67,9 +66,8 @@ def scans_under(relation: Relation, conditions: Conditions) -> Iterator[tuple[Sc
     A row that fails one of them is in no way part of the outcome, so that its epoch is not touched.
     """
     for expr in own_expressions(relation):
-        for part in walk(expr):
-            if isinstance(part, Exists):
-                yield from scans_under(part.relation, split_and(part.on))
+        for part in exists_in(expr):
+            yield from scans_under(part.relation, split_and(part.on))
     if isinstance(relation, Scan):
         yield relation, conditions
     elif isinstance(relation, Filter):

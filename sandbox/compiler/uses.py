@@ -23,9 +23,9 @@ from sandbox.algebra import (
     Scan,
     SetKind,
     SetOperation,
+    exists_in,
     inputs,
     own_expressions,
-    walk,
 )
 from sandbox.boundary import UNIT_COLUMN
 from sandbox.compiler.conjunction import equal_columns, split_and
@@ -228,13 +228,12 @@ def _meetings(
     elif not isinstance(relation, Join):
         above = ()
     for expr in own_expressions(relation):
-        for part in walk(expr):
-            if isinstance(part, Exists):
-                around = _scans_below(relation)
-                yield from _between(
-                    around, _scans(part.relation), JoinKind.INNER, split_and(part.on), known
-                )
-                yield from _meetings(part.relation, (), known)
+        for part in exists_in(expr):
+            around = _scans_below(relation)
+            yield from _between(
+                around, _scans(part.relation), JoinKind.INNER, split_and(part.on), known
+            )
+            yield from _meetings(part.relation, (), known)
     if isinstance(relation, Join):
         conditions = (*split_and(relation.on), *above)
         left, right = _scans(relation.left), _scans(relation.right)
