@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.unanswered import Unanswered
 from policies.findings import Finding
+from policies.how_to_change import HOW
 from policies.messages import MESSAGES
 from policies.refusals import Refused, Stage
 
@@ -73,6 +74,7 @@ def problem(refused: Refused, accept: str | None) -> dict[str, Any]:
             {"table": grant.table, "column": grant.column, "use": grant.use}
             for grant in refused.needed_grants
         ],
+        "how": HOW[refused.code].says(spoken) if refused.code in HOW else None,
         "suggestion": None,
         "member": None,
         "charged": False,

@@ -215,6 +215,7 @@ class Problem(BaseModel):
     stage: str
     errors: list[dict[str, Any]]
     needed_grants: list[dict[str, str]]
+    how: str | None
     suggestion: SuggestedQuestion | None
     member: str | None = Field(description="the question of a batch that was refused")
     charged: bool

@@ -41,7 +41,7 @@ def _refusal(refused: Refused) -> str:
         f"\n  needs: {grant.table}.{grant.column} as {grant.use}" for grant in refused.needed_grants
     )
     if refused.suggestion is None:
-        return f"{refused}{grants}"
+        return f"{refused}{grants}" + (f"\n  {refused.how}" if refused.how else "")
     sql = refused.suggestion.sql.replace("\n", "\n    ")
     return f"{refused}{grants}\n  this would be accepted ({refused.suggestion.changes}):\n    {sql}"
 

@@ -45,6 +45,7 @@ class Refused(Exception):
             NeededGrant(grant["table"], grant["column"], grant["use"])
             for grant in problem.get("needed_grants", ())
         )
+        self.how = None if problem.get("how") is None else str(problem["how"])
         self.suggestion = _suggestion(problem.get("suggestion"))
         self.loss_spent = str(problem.get("loss_spent", "0"))
         self.problem = dict(problem)

@@ -49,6 +49,8 @@ _PAIRS: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
 _TRUTHS: Mapping[type[exp.Expr], AggregateName] = MappingProxyType(
     {exp.LogicalAnd: AggregateName.BOOL_AND, exp.LogicalOr: AggregateName.BOOL_OR}
 )
+_ONE_ROW = (exp.ArgMin, exp.ArgMax)
+_OF_ONE_ROW = "it gives back the value of one row; ask for a count, a mean or a median"
 _COUNTS = (AggregateName.COUNT, AggregateName.COUNT_DISTINCT, AggregateName.REGR_COUNT)
 
 
@@ -150,7 +152,7 @@ def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Exp
             "sql_feature_refused",
             call,
             what=quoted(call),
-            cure="put an aggregate before FILTER",
+            cure=_OF_ONE_ROW if isinstance(call, _ONE_ROW) else "put an aggregate before FILTER",
         )
     return name, rows.read(argument)
 

@@ -17,6 +17,7 @@ from policies.refusals import Position, Refused, Stage
 from sandbox.compiler.nodes import ALLOWED, ANONYMOUS
 from sandbox.compiler.parameters import NO_PARAMETERS, Parameters, fill, refuse_names
 from sandbox.compiler.places import position, quoted
+from sandbox.compiler.spellings import CURES, settle_spellings
 
 BYTES_MAX = 64 * 1024
 TOKENS_MAX = 4_000
@@ -63,6 +64,7 @@ def parse(text: str, parameters: Parameters = NO_PARAMETERS) -> ParsedQuery:
         raise Refused(
             "sql_not_a_select", Stage.PARSE, at=Position(1, 1), what=_statement_name(tree)
         )
+    settle_spellings(tree)
     refuse_names(tree, written, tokens, text)
     _check_nodes(tree, text)
     return ParsedQuery(text, tree)
@@ -153,7 +155,7 @@ def _refuse_function(node: exp.Expr, name: str, text: str) -> Refused:
         Stage.PARSE,
         at=position(node, text),
         name=name,
-        cure="docs/SQL.md lists the functions",
+        cure=CURES.get(name, "docs/SQL.md lists the functions"),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from policies import messages
+from policies.how_to_change import HOW, How
 from policies.message import Message
 from policies.messages import MESSAGES
 from policies.messages_of_asking import ASKING
@@ -58,7 +59,28 @@ def render() -> str:
         + "".join(row(code, message) for code, message in group.items())
         for title, group in groups().items()
     ]
-    return HEAD + "\n" + "\n".join(sections)
+    return HEAD + "\n" + "\n".join([*sections, changes()])
+
+
+CHANGES = """## How to change the question
+
+The rule behind each refusal of a question, and what to write instead. A problem document carries it as `how`; where a question
+near the refused one would be accepted, it carries that as `suggestion`, checked by the same stages.
+
+| code | how | 中文 |
+|---|---|---|
+"""
+
+
+def changes() -> str:
+    """Return the advice, code by code."""
+    return CHANGES + "".join(advice(code, how) for code, how in HOW.items())
+
+
+def advice(code: str, how: How) -> str:
+    """Return one line of advice. The code stands in the tables above; here it leads back to them."""
+    english, chinese = (text.replace("|", "\\|") for text in (how.en, how.zh))
+    return f"| *{code}* | {english} | {chinese} |\n"
 
 
 def row(code: str, message: Message) -> str:
