@@ -26,7 +26,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "count the distinct values of one expression": "请只对一个表达式去重计数",
         "docs/SQL.md lists the window functions": "可用窗口函数见 docs/SQL.md",
         "group its rows by the key of the privacy unit, or ask for it by itself": "请按隐私单元的键分组，或单独提交该查询",
-        "use them in the outermost SELECT": "请在最外层 SELECT 中使用",
+        "use them in the SELECT that releases": "请在发布结果的 SELECT 中使用",
         "ask two questions, or group the same rows by the same keys in both": "请分成两次查询，或对相同的行按相同的键分组",
         "join it inside the subquery that aggregates, or write its rows as VALUES": "请在聚合子查询内连接，或写成 VALUES",
         "order by columns that SELECT shows": "请按 SELECT 中列出的列排序",

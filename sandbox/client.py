@@ -14,6 +14,7 @@ from policies.catalogue import Catalogue
 from policies.refusals import Refused, Stage, Suggestion
 from policies.terms import PrivacyLoss
 from sandbox import wire
+from sandbox.algebra import rows_at_most
 from sandbox.boundary import (
     Answered,
     Diagnosis,
@@ -173,7 +174,9 @@ def judge(diagnosis: Diagnosis, made: Plan, policy: AccessPolicy) -> None:
         raise Refused("too_many_groups", Stage.CHECK, groups=diagnosis.keys, limit=groups)
     if diagnosis.code is not DiagnosisCode.READY:
         raise Refused("query_does_not_prepare", Stage.RUN, diagnosis=diagnosis.code.value)
-    rows = diagnosis.keys if made.post.limit is None else min(diagnosis.keys, made.post.limit)
+    layers = made.post.relation
+    rows = diagnosis.keys if layers is None else rows_at_most(layers, diagnosis.keys)
+    rows = rows if made.post.limit is None else min(rows, made.post.limit)
     if policy.output.max_rows is not None and rows > policy.output.max_rows:
         raise Refused("too_many_rows", Stage.CHECK, rows=rows, limit=policy.output.max_rows)
 

@@ -18,11 +18,14 @@ class GroupReader(KeyedReader):
     def __init__(self, scope: Scope, tree: exp.Select, number: int) -> None:
         super().__init__(scope, tree)
         self.id = number
-        if self.sets:
-            raise scope.reading.unsupported(
-                tree, "GROUPING SETS below the release", "use them in the outermost SELECT"
-            )
         self.aggregations: list[Aggregation] = []
+
+    def refuse_sets(self, tree: exp.Select) -> None:
+        """Refuse grouping sets: only a release has them."""
+        if self.sets:
+            raise self.scope.reading.unsupported(
+                tree, "GROUPING SETS beside the release", "use them in the SELECT that releases"
+            )
 
     def key_reference(self, index: int, type_: SqlType) -> Expr:
         """Return a key column of the group."""

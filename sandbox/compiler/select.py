@@ -153,6 +153,7 @@ class Queries:
             groups = GroupReader(body.scope, select, self.reading.number(select))
             if whole.unit is not None and not groups_by_unit(groups.keys, whole):
                 return self.released(body)
+            groups.refuse_sets(select)
             reader = groups
         return self._distinct(select, self._finish(body, reader, groups, ordered))
 

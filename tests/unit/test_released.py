@@ -1,13 +1,17 @@
 """SELECTs over a release: what they read, that it is measured once, and what may not be read there."""
 
+from dataclasses import replace
+
 import pytest
 
+from policies.access.model import AccessPolicy
 from policies.refusals import Refused
 from policies.terms import NANO, Accountant
 from sandbox.algebra import Cells, Project, Scan, relations
-from sandbox.boundary import DiagnosisCode, Plan
+from sandbox.boundary import Diagnosis, DiagnosisCode, Plan
+from sandbox.client import judge
 from sandbox.worker.accept import check_claims
-from tests.unit.compiler_world import compiled
+from tests.unit.compiler_world import compiled, policy
 from tests.unit.test_worker_layers import rehearsed
 
 BY_REGION = "SELECT region, count(*) AS n FROM persons GROUP BY region"
@@ -79,6 +83,27 @@ LAYERED = [
 ]  # fmt: skip
 
 
+WITH_TOTALS = (
+    "SELECT region, grouping(region) AS whole, count(*) AS n FROM persons GROUP BY ROLLUP (region)"
+)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT region, n FROM ({WITH_TOTALS}) WHERE whole = 0 AND n > 5 ORDER BY n",
+        f"SELECT a.region, a.n / b.n AS share FROM ({WITH_TOTALS}) a JOIN ({WITH_TOTALS}) b ON b.whole = 1",
+        "SELECT region, rank() OVER (PARTITION BY grouping(region) ORDER BY count(*)) FROM persons"
+        " GROUP BY ROLLUP (region)",
+    ],
+)
+def test_layers_stand_over_grouping_sets_too(sql):
+    plan = planned(sql)
+    assert len(plan.measurement.sets) == 2
+    check_claims(plan)
+    assert rehearsed(plan).code is DiagnosisCode.READY
+
+
 @pytest.mark.parametrize("sql", LAYERED)
 def test_a_layer_is_measured_once_accepted_and_ready(sql):
     plan = planned(sql)
@@ -132,6 +157,7 @@ REFUSED = [
      "a release below another one"),
     (f"SELECT t.n, w.rain_mm FROM ({BY_REGION}) t JOIN weather w USING (region)", "weather above the release"),
     (f"SELECT n, (SELECT max(rain_mm) FROM weather) FROM ({BY_REGION})", "weather above the release"),
+    (f"SELECT region, sum(n) FROM ({BY_REGION}) GROUP BY ROLLUP (region)", "GROUPING SETS beside the release"),
     (f"SELECT DISTINCT region FROM ({BY_REGION}) ORDER BY n", "ORDER BY beside DISTINCT"),
 ]  # fmt: skip
 
@@ -150,3 +176,18 @@ def test_a_row_of_a_person_never_stands_beside_released_rows():
     assert refused(sql).code in ("unit_join_missing", "sql_feature_refused")
     sql = f"SELECT n FROM ({BY_REGION}) t WHERE EXISTS (SELECT 1 FROM persons p WHERE p.region = t.region)"
     assert refused(sql).code in ("unit_join_missing", "sql_feature_refused")
+
+
+def test_an_answer_counts_the_rows_that_joins_above_can_make():
+    plan = planned(f"WITH c AS ({BY_REGION}) SELECT a.n FROM c a JOIN c b ON a.n < b.n")
+    ready = Diagnosis(DiagnosisCode.READY, 5)
+    judge(ready, plan, with_rows_max(25))
+    judge(ready, replace(plan, post=replace(plan.post, limit=3)), with_rows_max(3))
+    with pytest.raises(Refused) as found:
+        judge(ready, plan, with_rows_max(24))
+    assert found.value.code == "too_many_rows"
+
+
+def with_rows_max(rows: int) -> AccessPolicy:
+    granted = policy()
+    return replace(granted, output=replace(granted.output, max_rows=rows))
