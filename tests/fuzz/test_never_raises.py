@@ -6,11 +6,7 @@ infinities, the smallest and largest whole numbers and decimals, days outside th
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from random import Random
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -18,8 +14,6 @@ from policies.catalogue import Catalogue
 from policies.refusals import Refused
 from sandbox.client import Question, plan
 from sandbox.compiler.check import Asker
-from sandbox.worker import execute, steps
-from sandbox.worker.scalars import dates, numbers, rendering, text
 from tests.fuzz.grammar import question
 from tests.fuzz.rows import NASTY, Mood, generate, write
 from tests.fuzz.trial import answered, seeded
@@ -108,72 +102,6 @@ def test_most_of_every_production_is_accepted() -> None:
         if all_ >= SAMPLES_LEAST and told[n] < ACCEPTED_LEAST
     }
     assert few == {}
-
-
-# ---- the gate has power: one guard less, and some row raises
-
-
-@contextmanager
-def _instead(target: Any, name: str, made: Any) -> Iterator[None]:
-    with patch.object(target, name, made(getattr(target, name))):
-        yield
-
-
-@contextmanager
-def casts_raise() -> Iterator[None]:
-    """A cast is a cast."""
-
-    def plain(original: Any) -> Any:
-        return lambda *arguments: str(original(*arguments)).replace("TRY_CAST", "CAST")
-
-    homes = (rendering, numbers, text, dates)
-    with _instead(homes[0], "cast_text", plain), _instead(homes[1], "cast_text", plain):
-        with _instead(homes[2], "cast_text", plain), _instead(homes[3], "cast_text", plain):
-            yield
-
-
-def rows_not_clamped() -> AbstractContextManager[None]:
-    """The value becomes a whole number before it is clamped: infinity has none."""
-
-    def bare(_: Any) -> Any:
-        def row_steps(value: str, moment: Any, rendered: Any) -> str:
-            unit = (
-                2**moment.step_exponent if moment.step_base == "two" else 10**moment.step_exponent
-            )
-            return f"CAST({value} * {unit} AS BIGINT)"
-
-        return row_steps
-
-    return _instead(execute, "row_steps", bare)
-
-
-def _whole_sum(value: str, moment: Any, rendered: Any) -> str:
-    return f"CAST({value} AS BIGINT)"
-
-
-def whole_numbers_not_widened() -> AbstractContextManager[None]:
-    """A whole number is clamped as BIGINT, where the largest HUGEINT does not fit."""
-    return _instead(steps, "_from_whole", lambda _: _whole_sum)
-
-
-GUARDS = {
-    "SELECT count(*) FROM persons WHERE name::DOUBLE > 1": casts_raise,
-    "SELECT sum(income) FROM persons": rows_not_clamped,
-    "SELECT sum(pieces::HUGEINT * 10000000000) FROM items": whole_numbers_not_widened,
-}
-
-
-@pytest.mark.parametrize("sql", GUARDS)
-def test_one_guard_less_is_caught(sql: str) -> None:
-    world, rng = people(), Random(5)
-    rows = generate(world, rng, NASTY)
-    with scratch() as folder:
-        write(world, rows, folder / SOURCE)
-        with bench(world.dataset(), world.policy(), folder) as opened:
-            made = opened.plan(sql, PURPOSE, LOSS).plan
-            assert opened.bounded(made).moments
-            with GUARDS[sql](), pytest.raises(Exception, match=r"(?i)error"):
-                opened.bounded(made)
 
 
 def test_the_databases_are_nasty() -> None:

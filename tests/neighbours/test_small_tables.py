@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.fuzz.rows import Row, Rows, units_of, without
 from tests.fuzz.world import LOSS, PURPOSE
 from tests.fuzz.worlds import people
-from tests.neighbours.mutants import partial_clipped_one_step_late
+from tests.mutants.clipping import partial_clipped_one_step_late
 from tests.neighbours.pairs import opened, seen, violations
 
 WORLD = people(groups=2, with_items=False)

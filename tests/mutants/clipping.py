@@ -1,9 +1,6 @@
-"""Seeded bugs, by name: each is a mistake that looked plausible to somebody, and each must be caught by a gate.
+"""Seeded bugs in bounding one unit: clips, kept groups, sensitivities, and what an exact zero gives away."""
 
-A mutant is entered as a context; inside it the shipped code is wrong in exactly one place.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,14 +14,7 @@ from sandbox.privacy.contribution import Sensitivity
 from sandbox.worker import execute, query
 from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.ingest import settle
-
-Mutant = Callable[[], AbstractContextManager[None]]
-
-
-@contextmanager
-def _instead(target: Any, name: str, made: Callable[[Any], Any]) -> Iterator[None]:
-    with patch.object(target, name, made(getattr(target, name))):
-        yield
+from tests.mutants.mutant import Mutant, instead
 
 
 def partial_clipped_one_step_late() -> AbstractContextManager[None]:
@@ -36,7 +26,7 @@ def partial_clipped_one_step_late() -> AbstractContextManager[None]:
 
         return partial
 
-    return _instead(execute, "_partial", wider)
+    return instead(execute, "_partial", wider)
 
 
 def partial_not_clipped_below() -> AbstractContextManager[None]:
@@ -48,7 +38,7 @@ def partial_not_clipped_below() -> AbstractContextManager[None]:
 
         return partial
 
-    return _instead(execute, "_partial", open_below)
+    return instead(execute, "_partial", open_below)
 
 
 def rows_clamped_instead_of_partials() -> AbstractContextManager[None]:
@@ -61,7 +51,7 @@ def rows_clamped_instead_of_partials() -> AbstractContextManager[None]:
 
         return partial
 
-    return _instead(execute, "_partial", rows_only)
+    return instead(execute, "_partial", rows_only)
 
 
 def one_group_too_many() -> AbstractContextManager[None]:
@@ -76,7 +66,7 @@ def one_group_too_many() -> AbstractContextManager[None]:
 
         return choose
 
-    return _instead(execute, "_choose_groups", loose)
+    return instead(execute, "_choose_groups", loose)
 
 
 def groups_not_bounded() -> AbstractContextManager[None]:
@@ -87,7 +77,7 @@ def groups_not_bounded() -> AbstractContextManager[None]:
             "CREATE OR REPLACE TEMP TABLE _ky_chosen AS SELECT 0 AS u, [0] AS chosen WHERE false"
         )
 
-    return _instead(execute, "_choose_groups", none)
+    return instead(execute, "_choose_groups", none)
 
 
 def groups_chosen_by_dense_code() -> AbstractContextManager[None]:
@@ -106,12 +96,12 @@ def groups_chosen_by_dense_code() -> AbstractContextManager[None]:
 
         return choose
 
-    return _instead(execute, "_choose_groups", numbered)
+    return instead(execute, "_choose_groups", numbered)
 
 
 def surplus_chosen_by_place_in_file() -> AbstractContextManager[None]:
     """Ingest ranks a unit's surplus rows by where they stand, which moves when somebody before them leaves."""
-    return _instead(settle, "keyed_rank", lambda _: lambda columns: "hash(rowid), $inner, $outer")
+    return instead(settle, "keyed_rank", lambda _: lambda columns: "hash(rowid), $inner, $outer")
 
 
 def people_joined_with_everybody() -> AbstractContextManager[None]:
@@ -123,7 +113,7 @@ def people_joined_with_everybody() -> AbstractContextManager[None]:
 
         return render
 
-    return _instead(execute, "render_relation", crossed)
+    return instead(execute, "render_relation", crossed)
 
 
 def _without_conditions(relation: Relation) -> Relation:
@@ -144,7 +134,7 @@ def presence_counts_rows() -> AbstractContextManager[None]:
 
         return partial
 
-    return _instead(execute, "_partial", rows)
+    return instead(execute, "_partial", rows)
 
 
 def sensitivity_of_one_group() -> AbstractContextManager[None]:
@@ -189,7 +179,7 @@ def empty_groups_hidden() -> AbstractContextManager[None]:
 
         return run
 
-    return _instead(query, "execute", present)
+    return instead(query, "execute", present)
 
 
 def exact_zero_stays_zero() -> AbstractContextManager[None]:
@@ -206,7 +196,7 @@ def exact_zero_stays_zero() -> AbstractContextManager[None]:
 
         return add_noise
 
-    return _instead(query, "add_noise", tactful)
+    return instead(query, "add_noise", tactful)
 
 
 @contextmanager
@@ -217,21 +207,18 @@ def _everywhere(name: str, made: Any) -> Iterator[None]:
         yield
 
 
-MUTANTS: Mapping[str, Mutant] = {
-    mutant.__name__: mutant
-    for mutant in (
-        partial_clipped_one_step_late,
-        partial_not_clipped_below,
-        rows_clamped_instead_of_partials,
-        one_group_too_many,
-        groups_not_bounded,
-        groups_chosen_by_dense_code,
-        surplus_chosen_by_place_in_file,
-        people_joined_with_everybody,
-        presence_counts_rows,
-        sensitivity_of_one_group,
-        sensitivity_of_one_row,
-        empty_groups_hidden,
-        exact_zero_stays_zero,
-    )
-}
+CLIPPING: tuple[Mutant, ...] = (
+    partial_clipped_one_step_late,
+    partial_not_clipped_below,
+    rows_clamped_instead_of_partials,
+    one_group_too_many,
+    groups_not_bounded,
+    groups_chosen_by_dense_code,
+    surplus_chosen_by_place_in_file,
+    people_joined_with_everybody,
+    presence_counts_rows,
+    sensitivity_of_one_group,
+    sensitivity_of_one_row,
+    empty_groups_hidden,
+    exact_zero_stays_zero,
+)
