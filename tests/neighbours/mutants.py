@@ -13,8 +13,8 @@ from policies.terms import SqlType, TypeKind
 from sandbox.algebra import Join, Literal, Relation
 from sandbox.boundary import Measurement, Moment, MomentKind
 from sandbox.privacy import contribution
-from sandbox.privacy.contribution import Sensitivity
-from sandbox.worker import execute, query
+from sandbox.privacy.contribution import Reach, Sensitivity
+from sandbox.worker import execute, query, set_totals
 from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.ingest import settle
 
@@ -173,12 +173,36 @@ def sensitivity_of_one_row() -> AbstractContextManager[None]:
     return _everywhere("sensitivity", forgetful(contribution.sensitivity))
 
 
+def totals_with_the_finest_reach() -> AbstractContextManager[None]:
+    """The claim forgets that all groups a unit keeps may fall into one group of a coarser set."""
+
+    def forgetful(original: Any) -> Any:
+        def set_sensitivity(kind: MomentKind, lower: int, upper: int, reach: Reach) -> Sensitivity:
+            found: Sensitivity = original(kind, lower, upper, replace(reach, together=1))
+            return found
+
+        return set_sensitivity
+
+    return _instead(contribution, "set_sensitivity", forgetful)
+
+
+def people_added_up_over_their_groups() -> AbstractContextManager[None]:
+    """A person in two groups of a coarser set counts twice in it."""
+
+    def added(original: Any) -> Any:
+        return lambda *arguments: original(*arguments).replace("max(p", "sum(p")
+
+    return _instead(set_totals, "_totals", added)
+
+
 def empty_groups_hidden() -> AbstractContextManager[None]:
     """Only groups that somebody is in are returned."""
 
     def present(original: Any) -> Any:
         def run(*arguments: Any) -> ExactAggregates:
             found: ExactAggregates = original(*arguments)
+            if any(len(vector) != len(found.keys) for vector in found.moments):
+                return found  # several grouping sets
             kept = [
                 place for place in range(len(found.keys)) if any(v[place] for v in found.moments)
             ]
@@ -231,6 +255,8 @@ MUTANTS: Mapping[str, Mutant] = {
         presence_counts_rows,
         sensitivity_of_one_group,
         sensitivity_of_one_row,
+        totals_with_the_finest_reach,
+        people_added_up_over_their_groups,
         empty_groups_hidden,
         exact_zero_stays_zero,
     )

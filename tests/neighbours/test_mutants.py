@@ -21,6 +21,7 @@ QUESTIONS = (
     "SELECT p.sex, c.icd, sum(c.amount) FROM persons p JOIN claims c ON c.person_id = p.person_id GROUP BY ALL",
     "SELECT i.kind, sum(i.pieces) FROM items i JOIN claims c ON i.claim_ref = c.claim_id GROUP BY i.kind",
     "SELECT w.rain_mm > 90, count(*) FROM persons p JOIN weather w ON w.region = p.region GROUP BY ALL",
+    "SELECT icd, count(*), count(DISTINCT person_id) FROM claims GROUP BY GROUPING SETS ((icd), (claim_id > -9), ())",
 )
 SEEDS = (9, 0, 4, 8)
 
