@@ -20,6 +20,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "grouping sets": "分组集数",
         "keys of grouping sets": "分组集的键数",
         "add ORDER BY to its OVER clause": "请在 OVER 子句中加上 ORDER BY",
+        "cast to a DECIMAL of at most 26 digits": "请转换为至多 26 位的 DECIMAL",
         "cast to a DECIMAL: sums of DOUBLE depend on the order of rows": "请转换为 DECIMAL：DOUBLE 的和取决于行的先后",
         "combine tables of the same people": "请合并同一批人的表",
         "constant ends and a positive constant step": "常量端点和正的常量步长",
