@@ -14,7 +14,7 @@ from sandbox.algebra import Join, Literal, Relation
 from sandbox.boundary import Measurement, Moment, MomentKind
 from sandbox.privacy import contribution
 from sandbox.privacy.contribution import Reach, Sensitivity
-from sandbox.worker import execute, query, set_totals
+from sandbox.worker import distinct, execute, query, set_totals
 from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.ingest import settle
 
@@ -147,6 +147,28 @@ def presence_counts_rows() -> AbstractContextManager[None]:
     return _instead(execute, "_partial", rows)
 
 
+def distinct_values_not_chosen() -> AbstractContextManager[None]:
+    """A unit's number of distinct values is clipped, but all of its values are counted."""
+
+    def all_kept(_: Any) -> Any:
+        return lambda index, moment, kept, connection: connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE _ky_kept{index} AS SELECT g, unnest(x{index}) AS x FROM {kept}"
+        )
+
+    return _instead(distinct, "_keep_values", all_kept)
+
+
+def distinct_values_one_too_many() -> AbstractContextManager[None]:
+    """Each unit keeps one distinct value more than declared."""
+
+    def loose(original: Any) -> Any:
+        return lambda index, moment, *rest: original(
+            index, replace(moment, partial_upper=moment.partial_upper + 1), *rest
+        )
+
+    return _instead(distinct, "_keep_values", loose)
+
+
 def sensitivity_of_one_group() -> AbstractContextManager[None]:
     """The claim forgets that a unit may be in several groups; compiler and worker agree on the mistake."""
 
@@ -253,6 +275,8 @@ MUTANTS: Mapping[str, Mutant] = {
         surplus_chosen_by_place_in_file,
         people_joined_with_everybody,
         presence_counts_rows,
+        distinct_values_not_chosen,
+        distinct_values_one_too_many,
         sensitivity_of_one_group,
         sensitivity_of_one_row,
         totals_with_the_finest_reach,

@@ -15,6 +15,7 @@ from tests.neighbours.pairs import opened, seen, violations
 QUESTIONS = (
     "SELECT icd, count(*), sum(amount) FROM claims GROUP BY icd",
     "SELECT count(DISTINCT person_id), avg(amount) FROM claims",
+    "SELECT count(DISTINCT claim_id), stddev_samp(amount) FROM claims",
     "SELECT month(day), sum(amount) FROM claims GROUP BY ALL",
     "SELECT sum(-amount) FROM claims",
     "SELECT region, count(*), sum(income) FROM persons GROUP BY region",
