@@ -89,6 +89,11 @@ LINES: dict[str, tuple[str, object, object]] = {
         [(False,)],
         [(True,)],
     ),
+    "A12": (
+        "SELECT regr_count(children, children) AS n FROM persons WHERE region = 'south'",
+        [(1,)],
+        [(1,)],
+    ),
     "E1": ("SELECT count(*) AS n FROM persons WHERE name::INTEGER = 3", [(1,)], RAISES),
     "E2": (
         "SELECT sum(least(children + 1, 2147483648)) AS s FROM persons WHERE region = 'north'",
