@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from policies.terms import PrivacyLoss
 from sandbox import wire
 from sandbox.algebra import Literal
-from sandbox.boundary import Moment, Pick, Plan, Reuse, StepBase
+from sandbox.boundary import Moment, MomentKind, Pick, Plan, Reuse, StepBase
 from sandbox.privacy.composition import total
 
 _NO_SCALE = (1.0).hex()
@@ -47,8 +47,9 @@ def names(plan: Plan, groups: int) -> tuple[str, ...]:
     """Name each vector that a plan measures. `groups` is how many keys it declares (the twin's count)."""
     laws = tuple(_law(plan, moment) for moment in plan.measurement.moments)
     measured = plan.measurement
-    chooses = groups > measured.groups_per_unit_max or measured.selection is not None
-    company = _company(plan, laws) if chooses else ()
+    # Where groups are private, or shown in sets, their number is not that of the groups a unit may be in.
+    unsure = measured.selection is not None or bool(plan.post.sets)
+    company = _company(plan, laws) if unsure or groups > measured.groups_per_unit_max else ()
     if measured.sets:
         # Which moment is over which set is said by their numbers: whole measurements only are alike.
         return tuple(_digest((str(place), *laws)) for place in range(len(laws)))
@@ -102,7 +103,7 @@ def choose(plan: Plan, offers: tuple[tuple[Offer, ...], ...]) -> Chosen | None:
         tuple(o for o in found if float.fromhex(o.scale) <= float.fromhex(moment.scale))
         for moment, found in zip(moments, offers, strict=True)
     )
-    picked = _best(fine) if plan.measurement.selection is None else _best_of_one(fine)
+    picked = _best_of_one(fine) if _is_whole(plan) else _best(fine)
     if picked is None:
         return None
     claimed = tuple(
@@ -115,12 +116,21 @@ def choose(plan: Plan, offers: tuple[tuple[Offer, ...], ...]) -> Chosen | None:
     return Chosen(replace(plan, measurement=measurement, loss=spent), picked)
 
 
+def _is_whole(plan: Plan) -> bool:
+    """Tell whether the vectors of two releases do not go together.
+
+    Groups that nobody declared were chosen anew in each; a choice among bins and the ends of its interval were made for
+    one another.
+    """
+    ranks = any(moment.kind is MomentKind.RANK for moment in plan.measurement.moments)
+    return ranks or plan.measurement.selection is not None
+
+
 def _best(fine: tuple[tuple[Offer, ...], ...]) -> tuple[Offer, ...] | None:
     return tuple(min(found, key=_noise) for found in fine) if all(fine) else None
 
 
 def _best_of_one(fine: tuple[tuple[Offer, ...], ...]) -> tuple[Offer, ...] | None:
-    """Groups that nobody declared were chosen anew in each release: vectors of two of them do not go together."""
     whole = [
         tuple(min((o for o in found if o.operation == name), key=_noise) for found in fine)
         for name in dict.fromkeys(o.operation for found in fine for o in found)

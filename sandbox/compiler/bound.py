@@ -124,7 +124,9 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
         distinct = None if _is_unit(value, query) else value
         return Argument(distinct, aggregate.condition, whole, 0, 1)
     if value is None or aggregate.name is AggregateName.COUNT:
-        return Argument(value, aggregate.condition, whole, 0, 1)
+        # the unit's key is never NULL, so counting it is counting rows: one measurement for both
+        present = None if _is_unit(value, query) else value
+        return Argument(present, aggregate.condition, whole, 0, 1)
     if aggregate.name in PAIRED:
         counts = aggregate.name is AggregateName.REGR_COUNT
         first, second = (

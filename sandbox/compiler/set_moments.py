@@ -14,10 +14,10 @@ from sandbox.boundary import GroupingSet, GroupKey, MomentKind
 from sandbox.compiler.amounts import amount
 from sandbox.compiler.bound import BoundedMoment, BoundedQuery
 from sandbox.compiler.private_keys import declared
+from sandbox.privacy import contribution
 from sandbox.privacy.composition import shares as shares_of
 from sandbox.privacy.composition import split
 from sandbox.privacy.consistency import Keys
-from sandbox.privacy.contribution import set_sensitivity
 from sandbox.privacy.grouping import reach_of, values_at_most
 from sandbox.privacy.ranks import weight
 from sandbox.privacy.spread import Noisy, variances
@@ -95,7 +95,9 @@ def _over(moment: BoundedMoment, keys: Keys, bounded: BoundedQuery) -> BoundedMo
     if len(keys) == len(bounded.keys):
         return moment
     reach = reach_of(declared(bounded.keys), bounded.groups_per_unit_max, keys)
-    moved = set_sensitivity(moment.spec.kind, moment.partial_lower, moment.partial_upper, reach)
+    moved = contribution.set_sensitivity(
+        moment.spec.kind, moment.partial_lower, moment.partial_upper, reach
+    )
     return BoundedMoment(moment.spec, moment.partial_lower, moment.partial_upper, moved)
 
 
@@ -135,7 +137,7 @@ class _Asked:
 
     def _variance(self, keys: Keys, shares: int) -> float:
         """Return the noise of a set at a loss of 1, for a clip of 1."""
-        moved = set_sensitivity(
+        moved = contribution.set_sensitivity(
             MomentKind.SUM, 0, 1, reach_of(self.keys, self.groups_per_unit_max, keys)
         )
         if self.accountant is Accountant.PURE_EPS:

@@ -11,11 +11,11 @@ import sqlglot
 from sqlglot import exp
 
 from policies.refusals import Refused, Suggestion
-from sandbox.compiler.rewrites import aggregates, clauses, joins, keys, names
+from sandbox.compiler.rewrites import aggregates, clauses, joins, keys, names, nested
 from sandbox.compiler.rewrites.ground import Ground, Rewriter
 
-TEXT_MAX = 8 * 1024
-TRIES_MAX = 24
+TEXT_MAX = 4 * 1024
+TRIES_MAX = 16
 STEPS_MAX = 3
 _KEYS: tuple[Rewriter, ...] = (keys.other_key,)
 _REWRITERS: Mapping[str, tuple[Rewriter, ...]] = MappingProxyType(
@@ -32,12 +32,19 @@ _REWRITERS: Mapping[str, tuple[Rewriter, ...]] = MappingProxyType(
         "sql_function_refused": (clauses.other_words, aggregates.other_aggregate),
         "sql_feature_refused": (
             clauses.limit_outside,
+            nested.distinct_count,
+            nested.per_unit,
             joins.inner_join,
+            aggregates.one_fraction,
             aggregates.other_aggregate,
             clauses.without_parts,
         ),
-        "sql_type_mismatch": (aggregates.as_numbers, aggregates.whole),
-        "sql_argument_refused": (clauses.existing_day,),
+        "sql_type_mismatch": (
+            aggregates.as_numbers,
+            aggregates.whole,
+            aggregates.other_aggregate,
+        ),
+        "sql_argument_refused": (clauses.existing_day, aggregates.one_fraction),
         "no_private_table": (joins.with_private,),
         "bounds_missing": (aggregates.clamped,),
         "bounds_too_wide": (aggregates.in_double, aggregates.clamped),

@@ -8,12 +8,14 @@ from sqlglot import exp
 from policies.terms import SqlType, TypeKind
 from sandbox.algebra import (
     AggregateRef,
+    Call,
     Column,
     Expr,
     Frame,
     GroupingRef,
     KeyRef,
     Literal,
+    Op,
     RowOrder,
     Windowed,
     WindowFunction,
@@ -24,12 +26,14 @@ from sandbox.compiler.keyed import holds_window, whole_number
 from sandbox.compiler.places import quoted
 from sandbox.compiler.rows import Rows
 from sandbox.compiler.scalars import ScalarReader
-from sandbox.compiler.scope import Scope
-from sandbox.compiler.types import BIGINT, DOUBLE, HUGEINT, is_integer, is_numeric
+from sandbox.compiler.scope import Scope, condition
+from sandbox.compiler.types import BIGINT, DOUBLE, HUGEINT, INTEGER, is_integer, is_numeric
 
 _NAMES = (Column, KeyRef, AggregateRef, GroupingRef)  # what an expression reads a row by
 
 FRAME_MAX = 1_000_000
+EXACT_DIGITS = 26  # of a decimal whose sums are exact beside the data
+_WIDE = "cast to a DECIMAL of at most 26 digits"
 
 _RANKS: Mapping[type[exp.Expr], WindowFunction] = MappingProxyType(
     {
@@ -51,17 +55,16 @@ _VALUES: Mapping[type[exp.Expr], WindowFunction] = MappingProxyType(
 _NUMBERS: Mapping[type[exp.Expr], WindowFunction] = MappingProxyType(
     {exp.Sum: WindowFunction.SUM, exp.Avg: WindowFunction.AVG}
 )
-_FRAMED = frozenset(
+_FILTERED = frozenset(
     {
         WindowFunction.COUNT,
         WindowFunction.SUM,
         WindowFunction.AVG,
         WindowFunction.MIN,
         WindowFunction.MAX,
-        WindowFunction.FIRST_VALUE,
-        WindowFunction.LAST_VALUE,
     }
 )
+_FRAMED = frozenset({*_FILTERED, WindowFunction.FIRST_VALUE, WindowFunction.LAST_VALUE})
 
 
 class WindowReader(ScalarReader):
@@ -118,10 +121,12 @@ class WindowReader(ScalarReader):
 
     def _window(self, node: exp.Window) -> Expr:
         shape = self._named(node)
-        function, args, type_ = self._function(node.this)
+        function, args, type_ = self._filtered(node.this)
         partition = tuple(self.below.read(p) for p in shape.args.get("partition_by") or [])
         order = self._order(shape)
         frame = self._frame(shape, function)
+        if order or frame:
+            self._check_moving(node, function, args)
         if not order and function not in _FRAMED:
             raise self.refused(
                 "sql_feature_refused",
@@ -142,6 +147,39 @@ class WindowReader(ScalarReader):
             raise self.refused("unknown_column", node, name=name, scope="WINDOW")
         found: exp.Window = self.named[name]
         return found
+
+    def _filtered(self, node: exp.Expr) -> tuple[WindowFunction, tuple[Expr, ...], SqlType]:
+        """Return a function with its arguments; those of the rows that its FILTER leaves out are NULL."""
+        if not isinstance(node, exp.Filter):
+            return self._function(node)
+        function, args, type_ = self._function(node.this)
+        if function not in _FILTERED:
+            raise self.refused(
+                "sql_feature_refused",
+                node,
+                what=quoted(node),
+                cure="docs/SQL.md lists the window functions",
+            )
+        kept = condition(self.below, node.expression.this)
+        value = args[0] if args else Literal(INTEGER, 1)
+        return function, (Call(Op.CASE, (kept, value), value.type),), type_
+
+    def _check_moving(
+        self, node: exp.Window, function: WindowFunction, args: tuple[Expr, ...]
+    ) -> None:
+        """Refuse moving sums of what is not added exactly; over a whole partition they are added from the smallest up."""
+        if function not in _NUMBERS.values() or self.is_above():  # above, all are
+            return
+        type_ = args[0].type
+        wide = function is WindowFunction.AVG and (
+            type_ == HUGEINT or type_.precision > EXACT_DIGITS
+        )
+        if type_ == DOUBLE or wide:
+            cure = (
+                _WIDE if wide else "cast to a DECIMAL: sums of DOUBLE depend on the order of rows"
+            )
+            what = f"{quoted(node.this)} over {type_}"
+            raise self.refused("sql_feature_refused", node, what=what, cure=cure)
 
     def _function(self, node: exp.Expr) -> tuple[WindowFunction, tuple[Expr, ...], SqlType]:
         kind = type(node)
@@ -172,14 +210,7 @@ class WindowReader(ScalarReader):
     def _number_type(self, node: exp.Expr, value: Expr) -> SqlType:
         if not is_numeric(value.type):
             raise self.refused("sql_type_mismatch", node, what=quoted(node), types=str(value.type))
-        if value.type == DOUBLE and not self.is_above():  # above, they come in the order of values
-            raise self.refused(
-                "sql_feature_refused",
-                node,
-                what=f"{quoted(node)} over DOUBLE",
-                cure="cast to a DECIMAL: sums of DOUBLE depend on the order of rows",
-            )
-        if isinstance(node, exp.Avg):
+        if isinstance(node, exp.Avg) or value.type == DOUBLE:
             return DOUBLE
         if is_integer(value.type):
             return HUGEINT

@@ -16,7 +16,8 @@ from sandbox.boundary import (
     MomentKind,
     PostProcess,
 )
-from sandbox.privacy.contribution import Sensitivity, sensitivity, set_sensitivity
+from sandbox.privacy import contribution
+from sandbox.privacy.contribution import Sensitivity
 from sandbox.privacy.grouping import reach_of
 
 
@@ -55,7 +56,7 @@ def sensitivities(measurement: Measurement) -> tuple[Sensitivity, ...]:
         for place in each.moments:
             if place is not None:
                 moment = measurement.moments[place]
-                found[place] = set_sensitivity(
+                found[place] = contribution.set_sensitivity(
                     moment.kind, moment.partial_lower, moment.partial_upper, reach
                 )
     return tuple(found[place] for place in range(len(measurement.moments)))
@@ -66,7 +67,9 @@ def _declared(measurement: Measurement) -> tuple[GroupKey, ...]:
 
 
 def _over_all_keys(measurement: Measurement, moment: Moment) -> Sensitivity:
-    return sensitivity(moment.partial_lower, moment.partial_upper, measurement.groups_per_unit_max)
+    return contribution.sensitivity(
+        moment.partial_lower, moment.partial_upper, measurement.groups_per_unit_max
+    )
 
 
 def _check_moments(measurement: Measurement) -> None:

@@ -36,7 +36,9 @@ from sandbox.worker.sql_types import is_number
 
 Laws = tuple[tuple[ErrorLaw, ...], ...]  # for each grouping set, of each moment
 
-ROWS_MAX = 10**7  # of all that joins above the release can make
+# What joins above the release can make, and pairs of rows an EXISTS can compare: bounds memory and time.
+ROWS_MAX = 50_000
+PAIRS_MAX = 10**7
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,20 @@ def finish_layers(
     if relation is None:
         raise ValueError("a plan without layers is finished in one step")
     (released,) = connection.execute("SELECT count(*) FROM _ky_cells").fetchall()[0]
+    # Of groups that nobody declared the plan's limit counts: how many there are must not decide whether the run fails.
+    chosen = plan.measurement.selection
+    released = released if chosen is None else max(released, chosen.keys_max)
     largest = max(rows_at_most(part, released) for part in relations(relation))
-    if max(largest, _compared(relation, released)) > ROWS_MAX:
+    if largest > ROWS_MAX or _compared(relation, released) > PAIRS_MAX:
         raise TooManyKeys(f"more than {ROWS_MAX} rows above the release")
     known = facts_of(relation, plan)
     facts = tuple(fact(output.expr, known) for output in plan.post.outputs)
     # Rows of several grouping sets share their noise: draws for each of them alone would be those of other cells.
     alone = not plan.measurement.sets and not plan.post.sets
-    simulated = alone and known.identified and can_simulate(released, largest)
+    anew = sum(
+        found.origin is None and found.noise in (Noise.LINEAR, Noise.SMOOTH) for found in facts
+    )
+    simulated = alone and known.identified and can_simulate(released, largest, anew)
     columns = tuple(
         _column(output.expr, found, simulated, column_of)
         for output, found in zip(plan.post.outputs, facts, strict=True)

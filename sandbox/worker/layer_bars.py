@@ -26,15 +26,19 @@ from sandbox.worker.intervals import (
 )
 from sandbox.worker.layers import LayerRendering
 
-GROUPS_MAX = 2_000  # times DRAWS rows are simulated at once
-ROWS_MAX = 20_000  # that joins of simulated rows could make
+# Times DRAWS rows are held at once, in the quarter of a worker's memory that is kept for released values.
+GROUPS_MAX = 500
+ROWS_MAX = 1_000  # that joins of them could make
+CELLS_MAX = 5_000  # of all simulated columns
+_DRAWS_AT_ONCE = 50
 
 Identity = tuple[Scalar, ...]
 
 
-def can_simulate(released: int, largest: int) -> bool:
-    """Tell whether so many released rows, and joins of at most so many, are few enough."""
-    return released <= GROUPS_MAX and largest <= ROWS_MAX
+def can_simulate(released: int, largest: int, columns: int) -> bool:
+    """Tell whether so many released rows, joins of at most so many, and so many columns of them are few enough."""
+    few = released <= GROUPS_MAX and largest <= ROWS_MAX
+    return few and max(released, largest) * columns <= CELLS_MAX
 
 
 def simulate_layers(
@@ -54,26 +58,36 @@ def simulate_layers(
     if rows.identity is None:
         return {}
     # As text: a key may be a date that Python has no value for.
-    values = [
+    shown = [f"CAST({name} AS VARCHAR) AS i{place}" for place, name in enumerate(rows.identity)]
+    shown += [
         f"{layers.rendering.render(plan.post.outputs[output].expr)} AS o{output}"
         for output in outputs
     ]
-    identity = [f"CAST({name} AS VARCHAR) AS i{place}" for place, name in enumerate(rows.identity)]
-    names = [f"i{place}" for place in range(len(identity))]
-    drawn = f"SELECT {', '.join([*identity, *values])} FROM {rows.text}"  # noqa: S608
-    shown = ", ".join([*names, *(_statistics(output) for output in outputs)])
+    drawn = f"SELECT {', '.join(shown)} FROM {rows.text}"  # noqa: S608
+    _run_draws(drawn, layers.rendering.parameters, connection)
+    return {output: _bars_of(output, len(rows.identity), connection) for output in outputs}
+
+
+def _run_draws(
+    drawn: str, parameters: Mapping[str, object], connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Make the table of all draws' rows, a few draws at a time: windows hold their whole input. rows: (identity…, value…)"""
+    for first in range(0, DRAWS, _DRAWS_AT_ONCE):
+        head = "INSERT INTO _ky_drawn" if first else "CREATE OR REPLACE TEMP TABLE _ky_drawn AS"
+        chunk = {**parameters, "first": first, "last": first + _DRAWS_AT_ONCE - 1}
+        connection.execute(f"{head} {drawn}", chunk)
+
+
+def _bars_of(
+    output: int, width: int, connection: duckdb.DuckDBPyConnection
+) -> Mapping[Identity, ErrorBar]:
+    names = [f"i{place}" for place in range(width)]
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
     found = connection.execute(
-        f"SELECT {shown} FROM ({drawn}){grouped}",  # noqa: S608
-        layers.rendering.parameters,
+        f"SELECT {', '.join([*names, _statistics(output)])} FROM _ky_drawn{grouped}"  # noqa: S608
     ).fetchall()
-    bars: dict[int, dict[Identity, ErrorBar]] = {output: {} for output in outputs}
-    for row in found:
-        for place, output in enumerate(outputs):
-            bar = _bar(*row[len(names) + 4 * place : len(names) + 4 * place + 4])
-            if bar is not None:
-                bars[output][tuple(row[: len(names)])] = bar
-    return bars
+    bars = {tuple(row[:width]): _bar(*row[width:]) for row in found}
+    return {identity: bar for identity, bar in bars.items() if bar is not None}
 
 
 def _statistics(output: int) -> str:
@@ -95,7 +109,10 @@ def _bar(count: int, deviation: float | None, lower: Scalar, upper: Scalar) -> E
 
 # Each group goes through the points of the noise law in an order of its own. In one common order the errors of all groups
 # would rise and fall together, and the error of a sum of n groups would come out n times that of one, not √n times.
-_EACH_ITS_OWN = "JOIN _ky_spread USING (g) JOIN _ky_draws USING (s, point)"
+_EACH_ITS_OWN = (
+    "JOIN (SELECT * FROM _ky_spread WHERE d BETWEEN $first AND $last) USING (g)"
+    " JOIN _ky_draws USING (s, point)"
+)
 
 
 def _spread_draws(connection: duckdb.DuckDBPyConnection) -> None:

@@ -16,8 +16,10 @@ from policies.documents import load_access_policy
 from policies.refusals import Refused
 from policies.terms import NANO, Accountant, PrivacyLoss
 from sandbox import wire
-from sandbox.boundary import Answered, ColumnRole, Plan
+from sandbox.boundary import Answered, ColumnRole, Pick, Plan, Reuse
 from sandbox.worker import query as worker
+from sandbox.worker.engine import EngineLimits
+from sandbox.worker.finish import serve_finish
 from tests.corpus import world
 from tests.corpus.world import questions
 from tests.lab.__main__ import open_lab
@@ -28,6 +30,7 @@ LOSS = PrivacyLoss(Accountant.PURE_EPS, NANO, 0)
 ALICE = 17
 CARD = b"31000019700000"  # how every identity card of the sound database begins
 ACCEPTED_LEAST = 15
+FINISH_LIMITS = EngineLimits(memory_bytes=1 << 28, threads=1)
 
 
 @contextmanager
@@ -63,10 +66,10 @@ def without_alice(sound: Bench) -> Iterator[Bench]:
         yield opened
 
 
-def accepted(where: Bench) -> list[tuple[str, Plan]]:
-    """Return every attack that is accepted, with its plan."""
+def accepted(where: Bench, file: str = "attacks.jsonl") -> list[tuple[str, Plan]]:
+    """Return every attack, or other question, that is accepted, with its plan."""
     found = []
-    for question in questions("attacks.jsonl"):
+    for question in questions(file):
         try:
             made = where.plan(question.sql, "research", LOSS).plan
             where.rehearse(made)
@@ -91,6 +94,18 @@ def test_an_accepted_attack_is_charged_and_tells_alice_as_little_as_claimed(
 def test_an_accepted_attack_is_answered_on_the_worst_database(nasty: Bench) -> None:
     for name, made in accepted(nasty):
         assert isinstance(worker.run(made, nasty.connection, nasty.empty), Answered), name
+
+
+def test_every_answer_is_made_again_from_its_totals_alone(nasty: Bench) -> None:
+    """To the byte: whatever is answered, the worker without a file makes the same of what was kept."""
+    found = accepted(nasty, "benign.jsonl")
+    assert len(found) >= ACCEPTED_LEAST
+    for name, made in found:
+        answer = worker.run(made, nasty.connection, nasty.empty)
+        assert isinstance(answer, Answered), name
+        picks = tuple(Pick(0, index) for index in range(len(made.measurement.moments)))
+        request = wire.encode(Reuse(made, (answer.noisy,), picks))
+        assert serve_finish(request, FINISH_LIMITS) == wire.encode(answer.release), name
 
 
 def test_an_answer_holds_no_text_of_a_row(sound: Bench) -> None:

@@ -56,6 +56,12 @@ LINES: dict[str, tuple[str, object, object]] = {
         [("h1", 0), ("h2", 0), ("h3", 0), (None, 0)],
         [(None, 0)],
     ),
+    "K9": (
+        "SELECT hospital, count(*) AS n FROM claims WHERE hospital = 'h2'"
+        " GROUP BY GROUPING SETS ((hospital), (claims.hospital)) HAVING count(*) > 0 ORDER BY 1",
+        [("h2", 1), ("h2", 1)],
+        [("h2", 1), (None, 1)],
+    ),
     "A1": ("SELECT sum(income) AS s FROM persons WHERE false", [(0.0,)], [(None,)]),
     "A2": (
         "SELECT sum(income) AS s FROM persons WHERE region = 'north'",
@@ -82,6 +88,11 @@ LINES: dict[str, tuple[str, object, object]] = {
         "SELECT bool_or(sex = 'F') AS b FROM persons WHERE region = 'north'",
         [(False,)],
         [(True,)],
+    ),
+    "A12": (
+        "SELECT regr_count(children, children) AS n FROM persons WHERE region = 'south'",
+        [(1,)],
+        [(1,)],
     ),
     "E1": ("SELECT count(*) AS n FROM persons WHERE name::INTEGER = 3", [(1,)], RAISES),
     "E2": (

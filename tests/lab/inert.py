@@ -53,7 +53,9 @@ def _free(expr: Expr) -> Expr:
 def _clamps(case: Call) -> bool:
     below, low, above, high, value = case.args
     return (
-        below == Call(Op.LT, (value, low), SqlType(TypeKind.BOOLEAN))
+        case.type
+        == SqlType(TypeKind.DOUBLE)  # the clamps of exact types only keep a difference in its type
+        and below == Call(Op.LT, (value, low), SqlType(TypeKind.BOOLEAN))
         and above == Call(Op.GT, (value, high), SqlType(TypeKind.BOOLEAN))
         and isinstance(low, Literal)
         and isinstance(high, Literal)

@@ -10,12 +10,11 @@ from policies.terms import SqlType, TypeKind
 from sandbox.algebra import Join, Literal, Relation
 from sandbox.boundary import Measurement, Moment, MomentKind
 from sandbox.privacy import contribution
-from sandbox.privacy.contribution import Sensitivity
-from sandbox.worker import execute, query
+from sandbox.privacy.contribution import Reach, Sensitivity
+from sandbox.worker import distinct, execute, query, set_totals
 from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.ingest import settle
 from tests.mutants.mutant import Mutant, instead
-
 
 def partial_clipped_one_step_late() -> AbstractContextManager[None]:
     """The clip of a unit's partial is one step too wide."""
@@ -137,6 +136,28 @@ def presence_counts_rows() -> AbstractContextManager[None]:
     return instead(execute, "_partial", rows)
 
 
+def distinct_values_not_chosen() -> AbstractContextManager[None]:
+    """A unit's number of distinct values is clipped, but all of its values are counted."""
+
+    def all_kept(_: Any) -> Any:
+        return lambda index, moment, kept, connection: connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE _ky_kept{index} AS SELECT g, unnest(x{index}) AS x FROM {kept}"
+        )
+
+    return instead(distinct, "_keep_values", all_kept)
+
+
+def distinct_values_one_too_many() -> AbstractContextManager[None]:
+    """Each unit keeps one distinct value more than declared."""
+
+    def loose(original: Any) -> Any:
+        return lambda index, moment, *rest: original(
+            index, replace(moment, partial_upper=moment.partial_upper + 1), *rest
+        )
+
+    return instead(distinct, "_keep_values", loose)
+
+
 def sensitivity_of_one_group() -> AbstractContextManager[None]:
     """The claim forgets that a unit may be in several groups; compiler and worker agree on the mistake."""
 
@@ -163,12 +184,36 @@ def sensitivity_of_one_row() -> AbstractContextManager[None]:
     return _everywhere("sensitivity", forgetful(contribution.sensitivity))
 
 
+def totals_with_the_finest_reach() -> AbstractContextManager[None]:
+    """The claim forgets that all groups a unit keeps may fall into one group of a coarser set."""
+
+    def forgetful(original: Any) -> Any:
+        def set_sensitivity(kind: MomentKind, lower: int, upper: int, reach: Reach) -> Sensitivity:
+            found: Sensitivity = original(kind, lower, upper, replace(reach, together=1))
+            return found
+
+        return set_sensitivity
+
+    return instead(contribution, "set_sensitivity", forgetful)
+
+
+def people_added_up_over_their_groups() -> AbstractContextManager[None]:
+    """A person in two groups of a coarser set counts twice in it."""
+
+    def added(original: Any) -> Any:
+        return lambda *arguments: original(*arguments).replace("max(p", "sum(p")
+
+    return instead(set_totals, "_totals", added)
+
+
 def empty_groups_hidden() -> AbstractContextManager[None]:
     """Only groups that somebody is in are returned."""
 
     def present(original: Any) -> Any:
         def run(*arguments: Any) -> ExactAggregates:
             found: ExactAggregates = original(*arguments)
+            if any(len(vector) != len(found.keys) for vector in found.moments):
+                return found  # several grouping sets
             kept = [
                 place for place in range(len(found.keys)) if any(v[place] for v in found.moments)
             ]
@@ -217,8 +262,12 @@ CLIPPING: tuple[Mutant, ...] = (
     surplus_chosen_by_place_in_file,
     people_joined_with_everybody,
     presence_counts_rows,
+    distinct_values_not_chosen,
+    distinct_values_one_too_many,
     sensitivity_of_one_group,
     sensitivity_of_one_row,
+    totals_with_the_finest_reach,
+    people_added_up_over_their_groups,
     empty_groups_hidden,
     exact_zero_stays_zero,
 )

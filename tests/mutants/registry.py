@@ -17,11 +17,13 @@ Gate = Callable[[Mutant | None], bool]
 FLAT = (
     "SELECT icd, count(*), sum(amount) FROM claims GROUP BY icd",
     "SELECT count(DISTINCT person_id), avg(amount) FROM claims",
+    "SELECT count(DISTINCT claim_id), stddev_samp(amount) FROM claims",
     "SELECT month(day), sum(amount) FROM claims GROUP BY ALL",
     "SELECT sum(-amount) FROM claims",
     "SELECT region, count(*), sum(income) FROM persons GROUP BY region",
     "SELECT p.sex, c.icd, sum(c.amount) FROM persons p JOIN claims c ON c.person_id = p.person_id GROUP BY ALL",
     "SELECT i.kind, sum(i.pieces) FROM items i JOIN claims c ON i.claim_ref = c.claim_id GROUP BY i.kind",
+    "SELECT icd, count(*), count(DISTINCT person_id) FROM claims GROUP BY GROUPING SETS ((icd), (claim_id > -9), ())",
     "SELECT w.rain_mm > 90, count(*) FROM persons p JOIN weather w ON w.region = p.region GROUP BY ALL",
 )
 # narrow bands of amounts: often only one person has a row in one of them

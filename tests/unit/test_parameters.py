@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.exact_json import loads
 from gateway.parameters import read_parameters, written_parameters
@@ -109,6 +111,39 @@ def test_a_text_is_never_read_as_sql(text: str) -> None:
         json.dumps(text).strip('"') in wire.encode(planned.plan).decode("utf-8")
         or not text.isascii()
     )
+
+
+_LETTERS = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufeff")
+_NUMBERS = st.decimals(
+    min_value=-(10**9), max_value=10**9, allow_nan=False, allow_infinity=False, places=2
+)
+
+
+@given(st.text(_LETTERS, max_size=40))
+def test_any_text_is_the_constant_it_would_be_in_quotes(text: str) -> None:
+    quoted = "'" + text.replace("'", "''") + "'"
+    assert (
+        asked(COUNT + "icd = $x", {"x": text}).digest == compiled(COUNT + f"icd = {quoted}").digest
+    )
+
+
+@given(_NUMBERS)
+def test_any_number_is_read_with_all_its_digits(number: Decimal) -> None:
+    written = compiled(COUNT + f"amount > {number:f}")
+    through = loads(json.dumps({"x": 0}).replace("0", f"{number:f}").encode())
+    assert asked(COUNT + "amount > $x", through).digest == written.digest
+    assert asked(COUNT + "amount > $x", guest.write({"x": number})).digest == written.digest
+
+
+@given(st.permutations([1, 2, 3, 4, 5]))
+def test_question_marks_take_values_in_the_order_of_the_text(order: list[int]) -> None:
+    shape = (
+        "SELECT icd, count(*) + {} FROM claims WHERE CASE WHEN amount > {} THEN day > '2024-01-01' END "
+        "GROUP BY icd HAVING count(*) BETWEEN {} AND {} LIMIT {}"
+    )
+    by_place = asked(shape.format(*"?????"), order)
+    by_number = asked(shape.format("$1", "$2", "$3", "$4", "$5"), order)
+    assert by_place.digest == by_number.digest == compiled(shape.format(*order)).digest
 
 
 REFUSED = [

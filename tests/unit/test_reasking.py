@@ -135,6 +135,23 @@ def test_the_least_noise_is_chosen_and_of_equals_the_oldest() -> None:
     assert choose(plan, ((),)) is None
 
 
+@pytest.mark.parametrize("sql", ["SELECT median(amount), count(*) FROM claims"])
+def test_what_was_made_for_one_another_comes_from_one_release(sql: str) -> None:
+    plan = made(sql)
+    count = len(plan.measurement.moments)
+    scales = [float.fromhex(moment.scale) for moment in plan.measurement.moments]
+    whole = [offer("whole", 5, scale, n) for n, scale in enumerate(scales)]
+    part = [offer("part", 1, scale / 2, n) for n, scale in enumerate(scales)]
+    both = tuple(zip(whole, part, strict=True))
+    chosen = choose(plan, (*both[:-1], (whole[-1],)))
+    assert chosen is not None and chosen.operations == ("whole",)
+    assert [o.moment for o in chosen.offers] == list(range(count))
+    finer = choose(plan, both)
+    assert finer is not None and finer.operations == ("part",)
+    mixed = tuple((whole[n],) if n % 2 else (part[n],) for n in range(count))
+    assert choose(plan, mixed) is None
+
+
 def test_totals_over_different_keys_are_not_put_together() -> None:
     plan = made("SELECT count(*), count(income) FROM persons")
     fine = 0.5

@@ -75,6 +75,23 @@ TAUGHT = [
         "SELECT sum(ln(income)) FROM persons",
         "SELECT SUM(LEAST(GREATEST(LN(income), 0), 1000)) FILTER(WHERE NOT LN(income) IS NULL) FROM persons",
     ),
+    (
+        "SELECT count(*) FROM (SELECT rank() OVER (ORDER BY amount) AS r FROM claims) WHERE r <= 3",
+        "SELECT COUNT(*) FROM (SELECT RANK() OVER (PARTITION BY person_id ORDER BY amount) AS r FROM claims) WHERE r <= 3",
+    ),
+    (
+        "SELECT count(*) FROM (SELECT * FROM claims LIMIT 10)",
+        "SELECT COUNT(*) FROM (SELECT * FROM claims) LIMIT 10",
+    ),
+    (
+        "SELECT count(*) FROM persons p WHERE EXISTS (SELECT 1 FROM claims c WHERE c.amount > p.income)",
+        "SELECT COUNT(*) FROM persons AS p WHERE EXISTS(SELECT 1 FROM claims AS c "
+        "WHERE c.amount > p.income AND p.person_id = c.person_id)",
+    ),
+    (
+        "SELECT quantile_cont(income, [0.25, 75]) FROM persons",
+        "SELECT QUANTILE_CONT(income, 0.25), QUANTILE_CONT(income, 0.75) FROM persons",
+    ),
     ("EXPLAIN SELECT count(*) FROM persons", "SELECT COUNT(*) FROM persons"),
     ("DELETE FROM persons WHERE (SELECT count(*) FROM claims) > 5", "SELECT COUNT(*) FROM claims"),
     ("SELECT avg(sex = 'F') FROM persons", "SELECT AVG(CAST(sex = 'F' AS INT)) FROM persons"),
@@ -97,7 +114,8 @@ def refused_of_page() -> list[str]:
 
 
 def corpus() -> list[str]:
-    lines = (ROOT / "tests" / "corpus" / "attacks.jsonl").read_text(encoding="utf-8").splitlines()
+    files = [ROOT / "tests" / "corpus" / name for name in ("attacks.jsonl", "benign.jsonl")]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [json.loads(line)["sql"] for line in lines]
 
 

@@ -6,12 +6,13 @@ from unittest.mock import patch
 
 import pytest
 
-from policies.terms import AggregateName
+from policies.terms import AggregateName, Scalar
 from sandbox.algebra import Call, Literal, Op
 from sandbox.boundary import MomentKind, StepBase
 from sandbox.privacy.aggregates import Argument
 from sandbox.worker import distinct
 from sandbox.worker.execute import execute
+from tests.unit.selection_world import private_plan
 from tests.unit.test_worker_accept import Edit, accepted, measured
 from tests.unit.test_worker_neighbours import claims, holds, moves
 from tests.unit.worker_world import (
@@ -185,3 +186,34 @@ def test_the_untouched_plan_is_accepted():
 @pytest.mark.parametrize("claim", BENT)
 def test_a_bent_claim_is_refused(claim):
     assert accepted(bent(BENT[claim])(PLAN)) is not None
+
+
+# ---- over groups that nobody declared
+
+
+def over_present(shape: Shape, rows: list[Row]) -> dict[tuple[Scalar, ...], tuple[int, ...]]:
+    with snapshot(rows) as connection:
+        exact = execute(private_plan(shape, REGION).measurement, connection)
+    return {key: tuple(v[place] for v in exact.moments) for place, key in enumerate(exact.keys)}
+
+
+def test_over_undeclared_groups_the_counts_are_plain_duckdbs_too():
+    rows = some_rows(7)
+    shape = Shape(aggregates=EVERY, rows_per_group_max=1000, groups_per_unit_max=100)
+    with snapshot(rows) as connection:
+        plain = connection.execute(
+            "SELECT region, count(DISTINCT region), count(DISTINCT code), count(DISTINCT income),"
+            " count(DISTINCT cost), count(DISTINCT units), count(DISTINCT code) FILTER (units < 5)"
+            " FROM visits GROUP BY region"
+        ).fetchall()
+    assert over_present(shape, rows) == {(region,): tuple(counts) for region, *counts in plain}
+
+
+def test_over_undeclared_groups_no_unit_moves_a_count_further_than_claimed():
+    rows = heavy_rows()
+    full = over_present(FEW, rows)
+    for unit in ("m", "a"):
+        less = over_present(FEW, [row for row in rows if row[0] != unit])
+        for index, claim in enumerate(private_plan(FEW, REGION).measurement.moments):
+            moves = [full[key][index] - less.get(key, (0, 0))[index] for key in full]
+            assert sum(move**2 for move in moves) <= claim.sensitivity_l2_squared

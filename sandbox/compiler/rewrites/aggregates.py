@@ -1,6 +1,7 @@
 """Aggregates: another one that says as much, bounds where there are none, whole numbers for truth values."""
 
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
@@ -11,6 +12,7 @@ from sandbox.compiler.rewrites.ground import Ground, Rewritten, granted
 OTHER = "takes another aggregate"
 COUNTS_UNITS = "counts privacy units"
 AS_NUMBERS = "counts true as 1 and false as 0"
+FRACTIONS = "asks for each fraction by itself"
 WHOLE = "takes the whole part"
 CLAMPED = "clamps the value; put bounds of your own in place of 0 and 1000"
 AS_DOUBLE = "computes in DOUBLE"
@@ -96,10 +98,43 @@ def _units(tree: exp.Select, ground: Ground) -> Iterator[exp.Column]:
             yield exp.column(column.name, table=source.alias_or_name)
 
 
+def one_fraction(tree: exp.Select, ground: Ground) -> Iterator[Rewritten]:
+    """Ask for each of several quantiles by itself, and for a percentage as a fraction."""
+    for number, node in enumerate(tree.expressions):
+        call = node.this if isinstance(node, exp.Alias) else node
+        if not isinstance(call, _MIDDLES) or not isinstance(call.expression, exp.Expr):
+            continue
+        asked = call.expression
+        wanted = asked.expressions if isinstance(asked, exp.Array) else [asked]
+        found = [fraction for each in wanted if (fraction := _fraction(each)) is not None]
+        if len(found) == len(wanted) and wanted:
+            changed = tree.copy()
+            each_by_itself = [_at(call, fraction) for fraction in found]
+            changed.expressions[number : number + 1] = each_by_itself
+            changed.set("expressions", list(changed.expressions))
+            yield Rewritten(changed, FRACTIONS)
+
+
+def _at(call: exp.Expr, fraction: str) -> exp.Expr:
+    found = call.copy()
+    found.set("expression", exp.Literal.number(fraction))
+    return found
+
+
+def _fraction(node: exp.Expr) -> str | None:
+    try:
+        value = Decimal(str(node.this)) if isinstance(node, exp.Literal) else Decimal(-1)
+    except InvalidOperation:
+        return None
+    if 1 < value <= 100:
+        value /= 100
+    return f"{value:f}" if 0 <= value <= 1 else None
+
+
 def as_numbers(tree: exp.Select, ground: Ground) -> Iterator[Rewritten]:
     """Take a truth value as 1 or 0 where a number is needed."""
     for number, node in enumerate(_aggregates(tree)):
-        if quoted(node) == ground.param("what") and isinstance(node.this, exp.Condition):
+        if quoted(node) == ground.param("what") and isinstance(node.this, exp.Predicate):
             changed = tree.copy()
             found = _aggregates(changed)[number]
             found.set("this", exp.cast(found.this.copy(), "INTEGER"))

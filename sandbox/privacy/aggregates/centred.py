@@ -33,6 +33,9 @@ _DIGITS_MAX = 38
 _WHOLE_DIGITS = {TypeKind.INTEGER: 10, TypeKind.BIGINT: 19}
 # A larger whole number is taken for this one: it is far outside every bound, and the difference cannot overflow.
 _HUGE = 10**37
+# The same for a decimal that fills its type, in its own last digits: beyond every bound, and short enough to take one off.
+_FAR = 10**20
+_FAR_DIGITS = 21
 
 
 def centre(argument: Argument) -> int:
@@ -123,6 +126,8 @@ def _shifted(argument: Argument, middle: int) -> Expr | None:
 
 
 def _shifted_decimal(value: Expr, middle: Decimal) -> Expr | None:
+    if value.type.kind is TypeKind.DECIMAL and value.type.precision > _DIGITS_MAX - 2:
+        value = _narrowed(value)
     scale = max(value.type.scale, -int(middle.as_tuple().exponent), 0)
     digits = _WHOLE_DIGITS.get(value.type.kind, value.type.precision - value.type.scale)
     exact = middle.quantize(Decimal(1).scaleb(-scale))
@@ -135,10 +140,21 @@ def _shifted_decimal(value: Expr, middle: Decimal) -> Expr | None:
 
 
 def _within_huge(value: Expr) -> Expr:
-    low, high = Literal(HUGEINT, -_HUGE), Literal(HUGEINT, _HUGE)
-    below = Call(Op.LT, (value, low), BOOLEAN)
-    above = Call(Op.GT, (value, high), BOOLEAN)
-    return Call(Op.CASE, (below, low, above, high, value), HUGEINT)
+    return _between(value, Literal(HUGEINT, -_HUGE), Literal(HUGEINT, _HUGE))
+
+
+def _narrowed(value: Expr) -> Expr:
+    """Return a decimal of 38 digits, as every exact sum is, in a type that has room for a difference."""
+    scale = value.type.scale
+    far = Decimal(_FAR).scaleb(-scale)
+    held = _between(value, Literal(value.type, -far), Literal(value.type, far))
+    return Call(Op.CAST, (held,), SqlType(TypeKind.DECIMAL, max(_FAR_DIGITS, scale), scale))
+
+
+def _between(value: Expr, low: Expr, high: Expr) -> Expr:
+    # not least and greatest: they skip NULL
+    below, above = Call(Op.LT, (value, low), BOOLEAN), Call(Op.GT, (value, high), BOOLEAN)
+    return Call(Op.CASE, (below, low, above, high, value), value.type)
 
 
 def _double_shifted(value: Expr, middle: float) -> Expr:
