@@ -16,6 +16,7 @@ from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.ingest import settle
 from tests.mutants.mutant import Mutant, instead
 
+
 def partial_clipped_one_step_late() -> AbstractContextManager[None]:
     """The clip of a unit's partial is one step too wide."""
 

@@ -15,6 +15,7 @@ from tests.fuzz.world import LOSS, PURPOSE
 from tests.fuzz.worlds import people
 from tests.lab.bench import SOURCE, bench, scratch, uncapped
 from tests.mutants.mutant import Mutant
+from tests.neighbours import test_private_groups
 from tests.neighbours.fuzzed import units
 from tests.neighbours.pairs import opened, seen, violations
 
@@ -86,3 +87,10 @@ def lies_told(mutant: Mutant | None) -> bool:
             if found:
                 return True
     return False
+
+
+def private_groups_differ(mutant: Mutant | None) -> bool:
+    """Gate 2 on groups that nobody declared: tell whether one unit does more than the plan claims."""
+    plans = test_private_groups.plans()
+    with mutant() if mutant else nullcontext():
+        return any(test_private_groups.search(plan) for plan in plans)

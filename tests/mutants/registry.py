@@ -6,11 +6,19 @@ from types import MappingProxyType
 
 from tests.fuzz.nested import Nested
 from tests.mutants.clipping import CLIPPING
-from tests.mutants.gates import SEEDS, lies_told, not_plain, raises, told_apart
+from tests.mutants.gates import (
+    SEEDS,
+    lies_told,
+    not_plain,
+    private_groups_differ,
+    raises,
+    told_apart,
+)
 from tests.mutants.mutant import Mutant
 from tests.mutants.plain import PLAIN
 from tests.mutants.raising import RAISING
 from tests.mutants.relations import NOT_PLAIN, TOLD_APART
+from tests.neighbours import test_private_groups
 
 Gate = Callable[[Mutant | None], bool]
 
@@ -119,7 +127,10 @@ def _gates() -> dict[str, tuple[Mutant, Gate]]:
     inside = partial(told_apart, questions=INSIDE, seeds=SEEDS)
     plain = partial(not_plain, questions=MEANING, seeds=(1, 2, 3))
     raising = partial(raises, questions=EXTREME, seeds=(5, 6))
-    found: dict[str, tuple[Mutant, Gate]] = {}
+    found: dict[str, tuple[Mutant, Gate]] = {
+        f"private_{mutant.__name__}": (mutant, private_groups_differ)
+        for mutant in test_private_groups.MUTANTS
+    }
     for mutants, gate in (
         (CLIPPING, told),
         (TOLD_APART, inside),
