@@ -120,6 +120,37 @@ def form(expr: Expr) -> Form | None:
     return inner if expr.op is Op.CAST and _keeps(expr) else None
 
 
+def ratio(expr: Expr) -> tuple[Form, int] | None:
+    """Return a weighted sum of aggregates over one aggregate, and which that is; None if it is no such ratio."""
+    if not isinstance(expr, Call):
+        return None
+    if expr.op is Op.CAST and expr.type.kind is TypeKind.DOUBLE:
+        return ratio(expr.args[0])
+    if expr.op is Op.MUL:
+        for inner, other in (expr.args, expr.args[::-1]):
+            factor, found = _constant(other), ratio(inner)
+            if factor is not None and found is not None:
+                by = {index: weight * factor for index, weight in found[0].weights.items()}
+                return Form(by, found[0].cut), found[1]
+        return None
+    below = expr.args[1] if expr.op is Op.DIV else None
+    while isinstance(below, Call) and below.op is Op.CAST and _keeps(below):
+        below = below.args[0]
+    above = form(expr.args[0])
+    if not isinstance(below, AggregateRef) or above is None or _adds_constant(expr.args[0]):
+        return None
+    return above, below.index
+
+
+def _adds_constant(expr: Expr) -> bool:
+    return any(
+        isinstance(node, Call)
+        and node.op not in (Op.MUL, Op.DIV, Op.CAST, Op.NEG)
+        and any(_constant(arg) is not None for arg in node.args)
+        for node in walk(expr)
+    )
+
+
 def _sum(left: Form | None, right: Form | None, sign: float) -> Form | None:
     if left is None or right is None:
         return None

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gateway.above import Form, form, is_noisy, origin
+from gateway.above import Form, form, is_noisy, origin, ratio
 from policies.terms import AggregateName
 from sandbox.algebra import Expr
 from sandbox.boundary import (
@@ -25,6 +25,7 @@ from sandbox.boundary import (
     StepBase,
 )
 from sandbox.privacy.accuracy import deviation, half_width, sum_half_width
+from sandbox.privacy.aggregates.aggregate import ONE
 from sandbox.privacy.grouping import sets_of, values_at_most
 from sandbox.privacy.measurements import mechanism
 from sandbox.privacy.ranks import is_extreme, outside
@@ -71,14 +72,16 @@ class OverRows:
     root: bool
 
     def at(self, rows: int) -> float:
-        """Return the half-width over so many rows."""
+        """Return the half-width over so many rows; infinite where they are too few to say anything."""
         found = (
             self.widest if rows <= self.less else min(self.widest, self.times / (rows - self.less))
         )
         return math.sqrt(found) if self.root else found
 
-    def tenth_from(self) -> int:
-        """Return over how many rows it is a tenth of the widest it can be."""
+    def tenth_from(self) -> int | None:
+        """Return over how many rows it is a tenth of the widest it can be, None if it can be of any width."""
+        if math.isinf(self.widest):
+            return None
         share = 100.0 if self.root else 10.0
         return math.ceil(share * self.times / self.widest) + self.less
 
@@ -107,7 +110,8 @@ class Expected:
     def at_rows(self) -> tuple[AtRows, ...]:
         """Return the half-width for some numbers of rows."""
         over = self.over_rows
-        return () if over is None else tuple(AtRows(n, over.at(n)) for n in ROWS_EXAMPLES)
+        found = () if over is None else tuple(AtRows(n, over.at(n)) for n in ROWS_EXAMPLES)
+        return tuple(at for at in found if math.isfinite(at.half_width))
 
     def at(self, rows: int | None) -> float | None:
         """Return the half-width, over so many rows if it depends on them; None where it cannot be foretold."""
@@ -142,6 +146,8 @@ def _of_output(plan: Plan, expr: Expr) -> Expected | None:
         return None
     over_cells = origin(expr, relation)
     found = None if over_cells is None else form(over_cells)
+    if over_cells is not None and found is None and (parts := ratio(over_cells)) is not None:
+        return max((_share(plan, *parts, cells) for cells in _shown_cells(plan)), key=_worth)
     if found is None or not found.weights:
         return _unforetold(plan, plan.measurement.moments)
     errors = [_of_form(plan, found, cells) for cells in _shown_cells(plan)]
@@ -179,6 +185,35 @@ def _of_form(plan: Plan, found: Form, cells: _Cells) -> Expected:
     factor = abs(weight) ** (2 if over.root else 1)
     over = replace(over, times=over.times * factor, widest=over.widest * factor)
     return replace(nothing, over_rows=over, basis=Basis.BOUND)
+
+
+def _share(plan: Plan, above: Form, below: int, cells: _Cells) -> Expected:
+    """Bound the half-width of totals over count(*): (h_totals + largest share of one row * h_count) / (rows - h_count).
+
+    |(a + x) / (n + y) - a / n| = |x - a/n * y| / (n + y), and a/n lies within what one row can add.
+    """
+    named = [plan.aggregates[index] for index in above.weights]
+    divisor = plan.aggregates[below]
+    nothing = _unforetold(plan, tuple(cell.moment for cell in cells))
+    counted = cells[divisor.moments[0]]
+    every = divisor.name is AggregateName.COUNT and counted.moment.value == ONE
+    if not every or not named or not {each.name for each in named} <= set(_TOTALS):
+        return nothing
+    largest = sum(
+        abs(weight) * _largest(plan.aggregates[index], cells)
+        for index, weight in above.weights.items()
+    )
+    totals, of_count = _total(plan, above, cells), _half(plan, counted)
+    times = (totals.half_width or 0.0) + largest * of_count
+    over = OverRows(times, math.inf, math.ceil(of_count), False)
+    return replace(nothing, over_rows=over, basis=Basis.BOUND)
+
+
+def _largest(aggregate: NoisyAggregate, cells: _Cells) -> float:
+    """Return the most that one row can add to a total."""
+    moment, offset = cells[aggregate.moments[0]].moment, aggregate.offsets[0]
+    ends = (moment.row_lower + offset, moment.row_upper + offset)
+    return max(map(abs, ends)) * step(moment)
 
 
 def _choice(moment: Moment, weight: float, nothing: Expected) -> Expected:

@@ -126,7 +126,7 @@ def _refuse_out_of_reach(planned: Planned, targets: tuple[Target, ...], most: Pr
     errors = expected(planned.plan)
     for target in targets:
         reached = _foretold(errors, target)
-        if reached > target.half_width:
+        if not reached <= target.half_width:
             raise _refused(
                 "accuracy_out_of_reach",
                 column=target.label,

@@ -66,13 +66,8 @@ def sensitivity(partial_lower: int, partial_upper: int, groups_max: int) -> Sens
     """
     if groups_max < 1:
         raise ValueError("groups per unit must be at least 1")
-    if not partial_lower <= 0 <= partial_upper:
-        raise ValueError("partial bounds must hold 0")
-    reach = max(1, -partial_lower, partial_upper)
-    found = Sensitivity(l1=groups_max * reach, l2_squared=groups_max * reach * reach)
-    if found.l1 > TOTAL_MAX:
-        raise ValueError("sensitivity must stay within the largest total")
-    return found
+    reach = _largest(partial_lower, partial_upper)
+    return _held(groups_max * reach, groups_max * reach * reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +96,23 @@ def set_sensitivity(
         raise ValueError("sums, presences and distinct values are taken over grouping sets")
     if min(reach.kept, reach.together, reach.groups) < 1:
         raise ValueError("a unit reaches at least one group")
+    largest = _largest(partial_lower, partial_upper)
     if kind is MomentKind.PRESENCE:
-        return sensitivity(partial_lower, partial_upper, min(reach.kept, reach.groups))
-    finest = sensitivity(partial_lower, partial_upper, reach.kept)
-    most = max(1, -partial_lower, partial_upper)
+        present = min(reach.kept, reach.groups)
+        return _held(present * largest, present * largest**2)
     together = min(reach.together, reach.kept)
     full, rest = divmod(reach.kept, together)
-    return Sensitivity(finest.l1, (full * together**2 + rest**2) * most**2)
+    return _held(reach.kept * largest, (full * together**2 + rest**2) * largest**2)
+
+
+def _largest(partial_lower: int, partial_upper: int) -> int:
+    """Return the largest magnitude of a clipped partial, at least 1."""
+    if not partial_lower <= 0 <= partial_upper:
+        raise ValueError("partial bounds must hold 0")
+    return max(1, -partial_lower, partial_upper)
+
+
+def _held(l1: int, l2_squared: int) -> Sensitivity:
+    if l1 > TOTAL_MAX:
+        raise ValueError("sensitivity must stay within the largest total")
+    return Sensitivity(l1=l1, l2_squared=l2_squared)

@@ -112,7 +112,15 @@ def test_a_sum_of_totals_is_foretold(
         assert error.deviation == pytest.approx(statistics.pstdev(sums), rel=0.15)
 
 
-NOT_FORETOLD = ["count(*) * count(*)", "sum(income) / count(*)", "1 / count(*)", "sqrt(count(*))"]
+NOT_FORETOLD = [
+    "count(*) * count(*)",
+    "sum(income) / sum(income)",
+    "sum(income) / count(income)",  # the rows above the line may be others than those below
+    "sum(income) / (count(*) + 5)",
+    "(count(*) FILTER (WHERE insured) + 5) / count(*)",
+    "1 / count(*)",
+    "sqrt(count(*))",
+]
 
 
 @pytest.mark.parametrize("words", NOT_FORETOLD)
@@ -152,10 +160,48 @@ def _spread(name: str, total: float, count: float, squares: float) -> float:
     return math.sqrt(found) if name.startswith("stddev") else found
 
 
+SHARES = [
+    ("count(*) FILTER (WHERE insured) / count(*)", 1.0),
+    ("100 * count(*) FILTER (WHERE insured) / count(*)", 100.0),
+    ("CAST(count(*) FILTER (WHERE insured) AS DOUBLE) / count(*) * 100", 100.0),
+    ("sum(income) / count(*)", 200_000.0),
+]
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("accountant", list(Accountant))
+@pytest.mark.parametrize(("words", "most"), SHARES)
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_is_no_worse_than_foretold(
+    accountant: Accountant, words: str, most: float, share: float
+) -> None:
+    plan = compiled(f"SELECT {words} AS x FROM persons", accountant).plan
+    [error] = expected(plan)
+    assert error is not None and error.over_rows is not None and error.basis is Basis.BOUND
+    above, count = (plan.aggregates[i] for i in range(2))
+    noise = {
+        i: draw(accountant, m.scale, (0,) * DRAWS) for i, m in enumerate(plan.measurement.moments)
+    }
+    moments = plan.measurement.moments
+    factor = most / (200_000.0 if "income" in words else 1.0)
+    for rows in (200, 100_000):
+        within = 0
+        for drawn in range(DRAWS):
+            first, *rest = above.moments
+            moved = noise[first][drawn] + sum(above.offsets[0] * noise[i][drawn] for i in rest)
+            total = share * rows * most + moved * step(moments[first]) * factor
+            seen = total / (rows + noise[count.moments[0]][drawn])
+            within += abs(seen - share * most) <= error.over_rows.at(rows)
+        assert within / DRAWS >= COVERED_LEAST
+    # too few rows, and nothing can be said
+    assert math.isinf(error.over_rows.at(1)) and error.over_rows.tenth_from() is None
+
+
 def test_rows_that_bring_a_tenth_of_the_range() -> None:
     mean = errors(Accountant.PURE_EPS)[3]
     assert mean is not None and mean.over_rows is not None
     rows = mean.over_rows.tenth_from()
+    assert rows is not None
     assert mean.over_rows.at(rows) <= 20_000 < mean.over_rows.at(rows - 1)
 
 
