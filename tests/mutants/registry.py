@@ -5,7 +5,7 @@ from functools import partial
 from types import MappingProxyType
 
 from tests.fuzz.nested import Nested
-from tests.mutants.clipping import CLIPPING
+from tests.mutants.clipping import CLAIMS, CLIPPING
 from tests.mutants.gates import (
     SEEDS,
     lies_told,
@@ -124,6 +124,8 @@ EXTREME = (
 
 def _gates() -> dict[str, tuple[Mutant, Gate]]:
     told = partial(told_apart, questions=FLAT, seeds=SEEDS)
+    # a false claim about one grouping set contradicts the others, and no plan is made at all
+    claimed = partial(told_apart, questions=[q for q in FLAT if "SETS" not in q], seeds=SEEDS)
     inside = partial(told_apart, questions=INSIDE, seeds=SEEDS)
     plain = partial(not_plain, questions=MEANING, seeds=(1, 2, 3))
     raising = partial(raises, questions=EXTREME, seeds=(5, 6))
@@ -133,6 +135,7 @@ def _gates() -> dict[str, tuple[Mutant, Gate]]:
     }
     for mutants, gate in (
         (CLIPPING, told),
+        (CLAIMS, claimed),
         (TOLD_APART, inside),
         (NOT_PLAIN, plain),
         (PLAIN, lies_told),
