@@ -72,6 +72,8 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
     be shown without an aggregate.
     """
     if parsed.tree.args.get("from_") is None:
+        if not parsed.tree.expressions:  # the parser takes a bare `SELECT`
+            raise Refused("sql_syntax", Stage.RESOLVE, near="SELECT")
         raise Refused("no_private_table", Stage.RESOLVE)
     reading = Reading(parsed.text, catalogue)
     queries = Queries(reading)

@@ -20,7 +20,7 @@ from policies.terms import DELTA_UNIT
 from sandbox.boundary import TOTAL_MAX
 from sandbox.privacy.measurements import read_scale
 
-DRAWS_MAX = 250_000  # present groups that get noise in one release, which bounds the time it takes
+DRAWS_MAX = 100_000  # present groups that get noise in one release: a second or two of drawing
 
 _DIGITS = 60
 _UP = Context(prec=_DIGITS, rounding=ROUND_CEILING)
@@ -28,7 +28,7 @@ _DOWN = Context(prec=_DIGITS, rounding=ROUND_FLOOR)
 # Every step below errs by at most a few units in the 60th digit; a sum of thousands of them by less than this.
 _ERR_UP, _ERR_DOWN = Decimal(1) + Decimal(10) ** -50, Decimal(1) - Decimal(10) ** -50
 _ROOT_TWO_PI_DOWN = Decimal("2.50662827463100050241576528481104525300698674060993")
-_SUMMED_UP_TO = 32.0  # scale up to which the tail is summed term by term
+_SUMMED_UP_TO = 8.0  # scale up to which the tail is summed term by term
 _NEGLIGIBLE = Decimal(10) ** -40
 _FRACTION_DEPTH = 400  # even: a convergent of even depth lies above Mills' ratio
 

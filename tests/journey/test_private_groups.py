@@ -11,7 +11,7 @@ from gateway.background import served
 from keyong import Client, Refused
 from keyong.demo import domain as demo
 from tests.journey import world as worlds
-from tests.journey.world import AUDITOR, DATASET, FREE, OPERATOR, Guests
+from tests.journey.world import AUDITOR, DATASET, FREE, OPERATOR, Guests, Pace
 
 pytestmark = pytest.mark.isolation
 
@@ -42,7 +42,10 @@ def policy() -> str:
 
 @pytest.fixture(scope="module")
 def guests(isolated: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guests]:
-    made = worlds.build(tmp_path_factory.mktemp("private"), declaration(), (policy(),))
+    built = worlds.build(tmp_path_factory.mktemp("private"), declaration(), (policy(),))
+    # Nothing here is about time: a busy machine gets some.
+    pace = Pace(6.0, worlds.SETTLE_S, workers_max=4, waiting_max=8)
+    made = worlds.copied(built, tmp_path_factory.mktemp("unhurried"), pace)
     with served(made.folder, made.start) as url, made.guests(url) as found:
         yield found
 

@@ -42,6 +42,17 @@ OTHERS = {
         "JOIN claims AS c ON p.person_id = c.person_id GROUP BY 1",
         lambda rows: [(r[0], r[2], r[1]) for r in rows],
     ),
+    "a layer above": (
+        f"SELECT max(n) - min(n) AS spread, count(*) AS regions FROM ({FIRST}) t",
+        lambda rows: [(max(r[1] for r in rows) - min(r[1] for r in rows), len(rows))],
+    ),
+    "a rank": (
+        f"SELECT region, rank() OVER (ORDER BY n DESC) AS place FROM ({FIRST}) ORDER BY n DESC, region",
+        lambda rows: [
+            (r[0], 1 + sum(other[1] > r[1] for other in rows))
+            for r in sorted(rows, key=lambda r: (-r[1], r[0]))
+        ],
+    ),
     "arithmetic": (
         FIRST.replace("AS cost", "/ 2").replace("AS n", "* 2 + 1"),
         lambda rows: [(r[0], 2 * r[1] + 1, float(r[2]) / 2) for r in rows],

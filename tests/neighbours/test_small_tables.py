@@ -19,6 +19,8 @@ QUESTIONS = (
     "SELECT count(DISTINCT person_id), avg(-amount) FROM claims WHERE icd <> 'E11'",
     "SELECT month(day), hospital, count(*) FROM claims GROUP BY ALL HAVING count(*) > 0",
     "SELECT p.region, sum(c.amount) FROM persons p JOIN claims c ON p.person_id = c.person_id GROUP BY p.region",
+    "SELECT max(n), sum(s) / sum(n) FROM (SELECT icd, count(*) AS n, sum(amount) AS s FROM claims GROUP BY 1) WHERE n > 0",
+    "SELECT icd, rank() OVER (ORDER BY count(*) DESC), count(*) / sum(count(*)) OVER () FROM claims GROUP BY icd",
 )
 _UNITS = st.sampled_from(("-1", "0", "1", "2", "17", None))
 
