@@ -12,7 +12,7 @@ from tests.fuzz.world import World
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """An aggregate: `name` is count, units, sum or avg; `value` is None for count(*)."""
+    """An aggregate: `name` is count, units, distinct, sum or avg; `value` is None for count(*)."""
 
     name: str
     text: str
@@ -64,7 +64,7 @@ def question(world: World, rng: Random) -> Query:
 def _aggregate(source: Source, maker: Maker) -> Aggregate:
     rng = maker.rng
     condition = maker.make("flag", 2) if rng.random() < 0.25 else None
-    name = rng.choice(("count", "count", "units", "sum", "sum", "sum", "avg"))
+    name = rng.choice(("count", "count", "units", "distinct", "sum", "sum", "sum", "avg"))
     value: Sql | None = None
     call = "count(*)"
     if name == "units":
@@ -83,6 +83,9 @@ def _aggregate(source: Source, maker: Maker) -> Aggregate:
         if condition is None and rng.random() < 0.3:
             condition, value = maker.make("flag", 2), None
             return Aggregate("count", f"count_if({condition.text})", None, condition)
+    elif name == "distinct":
+        value = maker.any(2)
+        call = rng.choice(("count(DISTINCT {})", "approx_count_distinct({})")).format(value.text)
     elif name in ("sum", "avg"):
         value = bounded(maker)
         call = f"{name}({value.text})"

@@ -102,6 +102,7 @@ def _finished(index: int, each: Aggregate) -> list[str]:
     call = {
         "count": f"count(v{index})",
         "units": f"count(DISTINCT v{index})",
+        "distinct": f"count(DISTINCT v{index})",
         "sum": f"sum(v{index})",
         "avg": f"avg(v{index})",
     }[each.name]
@@ -147,7 +148,7 @@ def disagreements(
 
 
 def _agrees(name: str, value: Scalar, expected: PlainCell, moment: Moment) -> bool:
-    if name in ("count", "units"):
+    if name in ("count", "units", "distinct"):
         return value == (expected.value or 0)
     if name == "avg":
         if expected.count == 0:
