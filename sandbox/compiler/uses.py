@@ -229,10 +229,11 @@ def _meetings(
         above = ()
     for expr in own_expressions(relation):
         for part in exists_in(expr):
-            around = _scans_below(relation)
-            yield from _between(
-                around, _scans(part.relation), JoinKind.INNER, split_and(part.on), known
-            )
+            # A filter on EXISTS keeps rows with a partner, as an inner join does. Any other use tells rows without one, too.
+            met = isinstance(relation, Filter) and part in split_and(expr)
+            kind = JoinKind.INNER if met else JoinKind.LEFT
+            around, inside = _scans_below(relation), _scans(part.relation)
+            yield from _between(around, inside, kind, split_and(part.on), known)
             yield from _meetings(part.relation, (), known)
     if isinstance(relation, Join):
         conditions = (*split_and(relation.on), *above)
