@@ -57,6 +57,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "put an aggregate before FILTER": "FILTER 前须为聚合函数",
         "write the number out": "请直接写出数值",
         "write one call for each value of the list": "请为列表中的每个值各写一次调用",
+        "group by the value, and take the first by ORDER BY count(*) DESC": "请按该值分组，并取 ORDER BY count(*) DESC 的第一行",
         "group by keys with declared values": "请按已声明取值的键分组",
         "write the fraction out, as 0.95": "请直接写出比例，如 0.95",
         "write quantile_cont(x, 0.5)": "请写作 quantile_cont(x, 0.5)",

@@ -152,7 +152,7 @@ def _name_and_value(call: exp.Expr, rows: RowReader) -> tuple[AggregateName, Exp
             "sql_feature_refused",
             call,
             what=quoted(call),
-            cure=_OF_ONE_ROW if isinstance(call, _ONE_ROW) else "put an aggregate before FILTER",
+            cure=_cure(call),
         )
     return name, rows.read(argument)
 
@@ -178,6 +178,12 @@ def _distinct_value(node: exp.Expr, rows: RowReader) -> Expr:
     if isinstance(node, exp.Tuple) and node.expressions:
         return as_one(tuple(rows.read(part) for part in node.expressions))
     return rows.read(node)
+
+
+def _cure(call: exp.Expr) -> str:
+    if isinstance(call, exp.Mode):
+        return "group by the value, and take the first by ORDER BY count(*) DESC"
+    return _OF_ONE_ROW if isinstance(call, _ONE_ROW) else "put an aggregate before FILTER"
 
 
 def _result_type(

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 from policies.terms import SqlType, TypeKind
 from sandbox.algebra import Join, Literal, Relation
-from sandbox.boundary import Measurement, Moment, MomentKind
+from sandbox.boundary import Measurement, Moment, MomentKind, Rank
 from sandbox.privacy import contribution
 from sandbox.privacy.contribution import Reach, Sensitivity
-from sandbox.worker import distinct, execute, query, set_totals
+from sandbox.worker import distinct, execute, query, rank_bins, set_totals
 from sandbox.worker.execute import ExactAggregates
 from sandbox.worker.ingest import settle
 from tests.mutants.mutant import Mutant, instead
@@ -207,6 +207,31 @@ def people_added_up_over_their_groups() -> AbstractContextManager[None]:
     return instead(set_totals, "_totals", added)
 
 
+def rows_of_a_rank_not_bounded() -> AbstractContextManager[None]:
+    """All rows of a unit count in the bins of a rank, however few may."""
+
+    def none(_: Any) -> Any:
+        return lambda index, moment, connection: connection.execute(
+            "CREATE OR REPLACE TEMP TABLE _ky_starts AS"
+            " SELECT 0 AS u, 0 AS g, 0::HUGEINT AS n, 0::HUGEINT AS start WHERE false"
+        )
+
+    return instead(rank_bins, "_choose_starts", none)
+
+
+def rank_of_all_bins_alike() -> AbstractContextManager[None]:
+    """The claim of a rank forgets that one row may be further from a steep fraction than from the middle."""
+
+    def forgetful(original: Any) -> Any:
+        def reach(rank: Rank, rows: int, groups: int) -> Sensitivity:
+            found: Sensitivity = original(replace(rank, numerator=1, denominator=2), rows, groups)
+            return found
+
+        return reach
+
+    return _everywhere("rank_sensitivity", forgetful(contribution.rank_sensitivity))
+
+
 def empty_groups_hidden() -> AbstractContextManager[None]:
     """Only groups that somebody is in are returned."""
 
@@ -268,6 +293,8 @@ CLIPPING: tuple[Mutant, ...] = (
     totals_with_the_finest_reach,
     people_added_up_over_their_groups,
     empty_groups_hidden,
+    rows_of_a_rank_not_bounded,
+    rank_of_all_bins_alike,
     exact_zero_stays_zero,
 )
 CLAIMS: tuple[Mutant, ...] = (sensitivity_of_one_group, sensitivity_of_one_row)

@@ -28,6 +28,7 @@ FLAT = (
     "SELECT count(DISTINCT claim_id), stddev_samp(amount) FROM claims",
     "SELECT month(day), sum(amount) FROM claims GROUP BY ALL",
     "SELECT sum(-amount) FROM claims",
+    "SELECT icd, quantile_disc(CAST(amount AS BIGINT) // 5000, 0.9) FROM claims GROUP BY icd",
     "SELECT region, count(*), sum(income) FROM persons GROUP BY region",
     "SELECT p.sex, c.icd, sum(c.amount) FROM persons p JOIN claims c ON c.person_id = p.person_id GROUP BY ALL",
     "SELECT i.kind, sum(i.pieces) FROM items i JOIN claims c ON i.claim_ref = c.claim_id GROUP BY i.kind",

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime
 from itertools import pairwise
 from random import Random
 
+import duckdb
 import pytest
 
 from policies.terms import NANO, Accountant, AggregateName, PrivacyLoss
+from sandbox.algebra import Call, Literal, Op, TimeUnit
 from sandbox.boundary import Failure, IntervalMethod, Mechanism, Moment, Plan, Rank, RankSide
 from sandbox.privacy.aggregates import Argument
 from sandbox.privacy.ranks import candidates_of
@@ -16,13 +19,18 @@ from sandbox.worker.add_noise import add_noise
 from sandbox.worker.execute import execute
 from sandbox.worker.post_process import post_process
 from sandbox.worker.query import read_columns
+from sandbox.worker.render import released_reference
+from sandbox.worker.scalars import scalars
 from tests.neighbours.pairs import moves_of
 from tests.unit.worker_world import (
+    BIGINT,
     CENTS,
     COST,
+    DATE,
     INCOME,
     PURE,
     SIXTEENTHS,
+    TIMESTAMP,
     UNITS,
     WHOLE,
     Row,
@@ -164,6 +172,26 @@ def test_few_rows_say_so_in_the_interval() -> None:
     (cell,) = release.rows[0]
     assert release.columns[0].interval is IntervalMethod.RELEASED_RANKS
     assert (cell.lower, cell.upper, cell.deviation) == (-9, 29, None)
+
+
+def test_a_day_is_made_of_any_number_without_an_error() -> None:
+    """Above the release a number may be anything; what is no day of the years 1 to 9999 is NULL."""
+    numbers = (0, -1, 2_932_896, 2_932_897, -719_162, -719_163, 2**63 - 1, -(2**63))
+    found = {}
+    for unit, type_ in ((TimeUnit.DAY, DATE), (TimeUnit.SECOND, TIMESTAMP)):
+        for number in numbers:
+            rendering = scalars(released_reference, {})
+            text = rendering.render(Call(Op.FROM_EPOCH, (Literal(BIGINT, number),), type_, unit))
+            with duckdb.connect() as connection:
+                ((value,),) = connection.execute(f"SELECT {text}", rendering.parameters).fetchall()
+            found[unit, number] = value
+    assert found[TimeUnit.DAY, 0] == date(1970, 1, 1)
+    assert found[TimeUnit.DAY, 2_932_896] == date(9999, 12, 31)
+    assert found[TimeUnit.DAY, -719_162] == date(1, 1, 1)
+    assert found[TimeUnit.SECOND, -1] == datetime(1969, 12, 31, 23, 59, 59)
+    for unit in (TimeUnit.DAY, TimeUnit.SECOND):
+        assert found[unit, 2**63 - 1] is None and found[unit, -(2**63)] is None
+    assert found[TimeUnit.DAY, 2_932_897] is None and found[TimeUnit.DAY, -719_163] is None
 
 
 Edit = Callable[[Plan], Plan]
