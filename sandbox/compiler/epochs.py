@@ -5,11 +5,11 @@ condition that is not understood narrows nothing, so the charge can only be too 
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 
 from policies.dataset import Epoch
 from policies.epochs import days, labels
-from policies.terms import TypeKind
+from policies.terms import Scalar, TypeKind
 from sandbox.algebra import (
     Call,
     Column,
@@ -142,7 +142,19 @@ def _days(condition: Expr, column: Column) -> tuple[date | None, date | None]:
         return None, None
     low = day if op in (Op.GE, Op.GT, Op.EQ) else None
     high = day if op in (Op.LE, Op.LT, Op.EQ) else None
+    # `day < '2024-01-01'` touches no day of 2024: a DATE is compared as a day, or as its first instant
+    if (
+        op is Op.LT
+        and column.type.kind is TypeKind.DATE
+        and _is_day(right.value)
+        and day > date.min
+    ):
+        high = day - timedelta(days=1)
     return low, high
+
+
+def _is_day(value: Scalar) -> bool:
+    return not isinstance(value, datetime) or value.time() == time.min
 
 
 def _is_epoch_column(expr: Expr, column: Column) -> bool:

@@ -146,8 +146,12 @@ def policy(
     accountant: Accountant = Accountant.PURE_EPS,
     withdrawn: tuple[str, ColumnUse] | None = None,
     bins: Mapping[str, Decimal] = MappingProxyType({}),
+    kind: str = "inner",
 ) -> AccessPolicy:
-    """Return a policy that grants everything that can be granted, but for one withdrawn column use, in declared bins."""
+    """Return a policy that grants everything that can be granted, but for one withdrawn column use, in declared bins.
+
+    `kind` is the most that a join may be.
+    """
     return AccessPolicy(
         metadata=Metadata("everything", "CN-430000", 1, None, ()),
         holder=Holder("holder", PartyType.ADMIN_UNIT),
@@ -155,7 +159,7 @@ def policy(
         effective=Period(datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)),
         classification=Classification(Level.GENERAL, 1, False, False, False),
         purposes=(PurposeGrant("research", PurposeClass.PUBLIC_GOOD, Fee.FREE),),
-        tables=tuple(_table(name, withdrawn, bins) for name in COLUMNS),
+        tables=tuple(_table(name, withdrawn, bins, JoinKind(kind)) for name in COLUMNS),
         query=QueryLimits(tuple(AggregateName), 5_000, 50, 3, accountant is Accountant.APPROX_ZCDP),
         output=Output(None, (ResultFormat.JSON,)),
         budget=Budget("person", accountant, NANO, 100 * NANO, *_deltas(accountant), ()),
@@ -172,7 +176,10 @@ def _deltas(accountant: Accountant) -> tuple[int, int]:
 
 
 def _table(
-    name: str, withdrawn: tuple[str, ColumnUse] | None, bins: Mapping[str, Decimal]
+    name: str,
+    withdrawn: tuple[str, ColumnUse] | None,
+    bins: Mapping[str, Decimal],
+    kind_of_join: JoinKind,
 ) -> TableGrant:
     columns = tuple(
         ColumnGrant(
@@ -194,10 +201,10 @@ def _table(
         for column, kind in COLUMNS[name].items()
     )
     unit = UnitGrant(UNITS[name].column, CONTRIBUTION[name]) if name in UNITS else None
-    return TableGrant(name, unit, columns, tuple(_joins(name)))
+    return TableGrant(name, unit, columns, tuple(_joins(name, kind_of_join)))
 
 
-def _joins(name: str) -> list[JoinGrant]:
+def _joins(name: str, kind: JoinKind) -> list[JoinGrant]:
     pairs = {
         ("persons", "claims"): ("person_id", "person_id"),
         ("persons", "persons"): ("person_id", "person_id"),
@@ -206,9 +213,7 @@ def _joins(name: str) -> list[JoinGrant]:
         ("persons", "weather"): ("region", "region"),
         ("claims", "weather"): ("day", "day"),
     }
-    return [
-        JoinGrant(to, (using,), JoinKind.INNER) for (own, to), using in pairs.items() if own == name
-    ]
+    return [JoinGrant(to, (using,), kind) for (own, to), using in pairs.items() if own == name]
 
 
 def compiled(
