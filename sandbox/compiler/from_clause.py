@@ -1,13 +1,13 @@
 """FROM and its joins: which relations meet on which conditions, and whose rows the outcome holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from sqlglot import exp
 
 from policies.refusals import Refused
 from sandbox.algebra import Call, Column, Exists, Expr, Join, JoinType, Op, Project, columns_of
-from sandbox.compiler.conditions import compare
+from sandbox.compiler.conditions import chain, compare
 from sandbox.compiler.conjunction import conjunction, pairs_of, split_and
 from sandbox.compiler.derive import derived_rows, is_plain, materialise
 from sandbox.compiler.links import link, link_all, missing
@@ -38,9 +38,11 @@ class FromClause:
         self.conditions: list[tuple[Expr, ...]] = []  # of each part: its own ON
         self.filters: list[Expr] = []  # semi and anti joins
         self._comma = False
+        self._where: exp.Expr | None = None
 
     def read(self, select: exp.Expr) -> None:
         """Read FROM and every join of a SELECT. Refuses: a SELECT without FROM is the caller's matter."""
+        self._where = select.args.get("where")
         rows, source = self.tables.item(select.args["from_"].this, self.scope)
         self.scope.add(source, select.args["from_"].this)
         self._part(rows, ())
@@ -218,8 +220,23 @@ class FromClause:
         return moved.rows, moved.sources[0]
 
     def _collapsed(self) -> Rows:
-        """Return the parts so far as one relation: what an outer join keeps or extends is a whole."""
-        return self.whole(())
+        """Return the parts so far as one relation: what an outer join keeps or extends is a whole.
+
+        Equalities of WHERE between these parts link them already here: a row that fails one of them is dropped in the end,
+        whatever the outer join finds for it.
+        """
+        return self.whole(tuple(self._equalities_of_where()))
+
+    def _equalities_of_where(self) -> Iterator[Expr]:
+        condition = self._where.this if self._where is not None else None
+        for node in chain(condition) if isinstance(condition, exp.And) else [condition]:
+            if isinstance(node, exp.EQ) and all(
+                isinstance(side, exp.Column) and isinstance(side.this, exp.Identifier)
+                for side in (node.this, node.expression)
+            ):
+                left, right = (self.scope.column(side) for side in (node.this, node.expression))
+                if left is not None and right is not None and left.type == right.type:
+                    yield compare(Op.EQ, left, right)
 
     def _replace(self, rows: Rows) -> None:
         self.scope.parts[:] = [rows]

@@ -339,3 +339,13 @@ def test_the_sides_of_a_right_join_are_turned() -> None:
 )
 def test_what_would_mix_people_is_refused(sql: str, code: str) -> None:
     assert refused(sql, granted=policy(kind="full")).code == code
+
+
+@pytest.mark.parametrize(
+    "linked", ["p.person_id = c.person_id", "c.amount > 5 AND c.person_id = p.person_id"]
+)
+def test_where_links_what_an_outer_join_follows(linked: str) -> None:
+    sql = "SELECT count(*) FROM persons p, claims c LEFT JOIN weather w ON w.day = c.day WHERE "
+    granted = policy(kind="full")
+    assert compiled(sql + linked, granted=granted).plan
+    assert refused(sql + "c.amount > 5", granted=granted).code == "unit_join_missing"
