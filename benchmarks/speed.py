@@ -11,17 +11,16 @@ keyong    `execute` of the compiled plan on the snapshot, in this process
 
 import argparse
 import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 import duckdb
 
 from benchmarks.domain import QUERIES, Domain, domain
+from benchmarks.machine import machine
 from keyong.table import grid
 from sandbox.boundary import Plan, Release
 from sandbox.client import plan as _plan  # noqa: F401  (loaded before anything is timed)
@@ -52,7 +51,7 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     measured = domain(arguments.folder, arguments.persons)
-    print(_machine(), flush=True)
+    print(machine(), flush=True)
     for title, table in (
         ("In one process, CPU milliseconds (median) and ratios", in_process),
         ("Stages of one answer in the worker, CPU milliseconds (median)", stages),
@@ -162,21 +161,6 @@ def _interleaved(ways: tuple[Callable[[], object], ...], repeats: int) -> tuple[
             cpu[index].append(1000 * (time.process_time() - used))
             wall[index].append(1000 * (time.perf_counter() - began))
     return tuple(Taken(tuple(c), tuple(w)) for c, w in zip(cpu, wall, strict=True))
-
-
-def _machine() -> str:
-    cpu = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            cpu = line.partition(":")[2].strip()
-            break
-    memory = Path("/proc/meminfo").read_text(encoding="utf-8").split()[1]
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "opendp", "sqlglot"))
-    return (
-        f"{cpu}, {len(os.sched_getaffinity(0))} cores for us, {int(memory) / 1048576:.1f} GiB, "
-        f"Linux {platform.release()}, Python {platform.python_version()}, {libraries}; "
-        f"load average before: {os.getloadavg()[0]:.1f}"
-    )
 
 
 def _arguments() -> argparse.Namespace:
