@@ -35,7 +35,14 @@ ASKED = {
         (1000,),
     ),
     "W5": (
-        {"k": "string", "j": "string", "q": (0, 50), "b": (0, 105), "paid": (0, 105), "d": (0, 0.1)},
+        {
+            "k": "string",
+            "j": "string",
+            "q": (0, 50),
+            "b": (0, 105),
+            "paid": (0, 105),
+            "d": (0, 0.1),
+        },
         LINES.format(
             columns="l_returnflag AS k, l_linestatus AS j, CAST(l_quantity AS DOUBLE) AS q, "
             f"CAST(l_extendedprice AS DOUBLE) / 1000 AS b, {PAID}, CAST(l_discount AS DOUBLE) AS d"
