@@ -35,6 +35,9 @@ def cell(value: Value, interval: Interval | None, column: Column) -> str:
     if not column.noisy or interval is None:
         return plain(value)
     half = interval.half_width
+    if half == 0:
+        # Both ends in one bin of an order statistic: there is no error to take the decimals from.
+        return f"{plain(value)} ±0"
     places = 0 if column.type in _WHOLE else places_for(half)
     lower, upper = float(interval.lower), float(interval.upper)  # type: ignore[arg-type]
     middle = float(value)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A year of flights out of New York, asked three questions with differential privacy; exact answers beside them.
+"""A year of flights out of New York, asked ten questions with differential privacy; exact answers beside them.
 
 Run it   make flights, or python -m examples.flights.run [folder]
 """
@@ -12,16 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from math import hypot, log, sqrt
 from pathlib import Path
 
-from examples.flights import questions
+from examples.flights import questions, stories
 from examples.flights.exact import Exact, Owner
 from examples.flights.fetch import FetchFailed, fetch
-from examples.flights.node import Opened, opened
+from examples.flights.node import AT_ONCE, Opened, opened
+from examples.flights.same_sql import SameSql
+from examples.flights.tell import beside, heading, held
 from keyong.answer import Answer, Interval
 from keyong.table import grid
 
 FOLDER = Path(".keyong/flights")
 DELTA = 1e-6
-_AT_ONCE = 2  # a small node makes two answers at a time
 _USEFUL_MINUTES = 10.0
 _AIRPORTS = ("EWR", "JFK", "LGA")
 
@@ -45,13 +46,17 @@ def main(folder: Path) -> int:
         _tell_carriers(answers["carriers"], owner)
         _tell_cancelled(answers["cancelled"], answers["scheduled"], owner)
         _tell_weather(answers["wet"], answers["dry"], owner)
+        same = SameSql(sources)
+        for story in stories.PAID:
+            _tell_story(story, answers[story.question.name], same)
+        _tell_free(node, same)
         _tell_budget(node)
     print(f"\ndone after {time.monotonic() - began:.0f} s")
     return 0
 
 
 def _asked(node: Opened) -> Mapping[str, Answer]:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         found = pool.map(lambda question: question.ask(node.analyst), questions.ALL)
         return dict(zip((q.name for q in questions.ALL), found, strict=True))
 
@@ -147,6 +152,22 @@ def _tell_weather(wet: Answer, dry: Answer, owner: Owner) -> None:
     print(grid(head, rows, [False] + [True] * 5))
 
 
+def _tell_story(story: stories.Story, answer: Answer, same: SameSql) -> None:
+    exact = same.answers(story.question)
+    inside, intervals = held(answer, exact)
+    print(heading(story.title, story.question))
+    print(beside(answer, exact, story.drowned_above))
+    print(f"{inside} of {intervals} declared values lie in their 95 % interval; {story.shows}")
+
+
+def _tell_free(node: Opened, same: SameSql) -> None:
+    print("\nAsked again, of what was measured above:")
+    for story in stories.FREE:
+        answer = story.question.ask(node.analyst)
+        _tell_story(story, answer, same)
+        print(f"charged: rho {answer.loss}")
+
+
 def _tell_budget(node: Opened) -> None:
     for account in node.analyst.budgets():
         if account["account"] == "family/nyc_plane/lifetime":
@@ -155,15 +176,12 @@ def _tell_budget(node: Opened) -> None:
             # Bun and Steinke 2016, proposition 1.3: a simple upper bound, the exact one is a little lower.
             epsilon = spent + 2 * sqrt(spent * log(1 / DELTA))
             print(
-                f"for people: epsilon at most {epsilon:.1f} at delta {DELTA:g}, for all five queries together"
+                f"for people: epsilon at most {epsilon:.1f} at delta {DELTA:g}, for all {len(questions.ALL)} queries together"
             )
 
 
 def _tell(title: str, *asked: questions.Question) -> None:
-    print(f"\n{title}")
-    for question in asked:
-        print("\n".join(f"    {line}" for line in question.sql.splitlines()))
-        print(f"    purpose {question.purpose}, rho {question.rho}")
+    print(heading(title, *asked))
 
 
 def _shares(parts: Exact, wholes: Exact) -> dict[tuple[object, ...], float]:

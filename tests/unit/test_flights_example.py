@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.flights.questions import ALL, COARSE, FINE, Question
+from examples.flights.questions import ALL, COARSE, FINE, FREE, NEVER, REPEATED, Question
 from policies.access.model import AccessPolicy
 from policies.catalogue import Catalogue
 from policies.documents import lint, load_access_policy, load_dataset, misfits
@@ -13,6 +13,7 @@ from policies.refusals import Refused
 from policies.terms import NANO, PrivacyLoss
 from sandbox import client
 from sandbox.compiler.check import Asker
+from sandbox.compiler.parameters import Constant, ConstantKind, Parameters
 
 FOLDER = Path(__file__).parents[2] / "examples" / "flights"
 FILES = {COARSE: "policy.yaml", FINE: "policy-fine.yaml"}
@@ -28,12 +29,28 @@ def planned(question: Question, purpose: str) -> client.Planned:
     policy = contract(purpose)
     asker = Asker(policy.operator.id, question.purpose, datetime(2026, 7, 1, tzinfo=UTC), False)
     loss = PrivacyLoss(policy.budget.accountant, int(float(question.rho) * NANO), 0)
-    return client.plan(client.Question(question.sql, policy, CATALOGUE, asker, loss))
+    values = tuple(
+        (name, Constant(ConstantKind.DATE, value.isoformat()))
+        for name, value in question.parameters.items()
+    )
+    asked = client.Question(question.sql, policy, CATALOGUE, asker, loss, Parameters((), values))
+    return client.plan(asked)
 
 
 @pytest.mark.parametrize("question", ALL, ids=lambda question: question.name)
 def test_every_question_is_allowed_under_its_contract(question: Question) -> None:
-    assert planned(question, question.purpose).epochs == ("2013",)
+    # `planes` is the same in every year, so a question of it is charged to an account that never resets, too.
+    expected = ("2013", "always") if question is NEVER else ("2013",)
+    assert planned(question, question.purpose).epochs == expected
+
+
+@pytest.mark.parametrize(("free", "paid"), FREE, ids=lambda question: question.name)
+def test_what_is_asked_again_measures_what_was_paid_for(free: Question, paid: Question) -> None:
+    """The moments are the same with the same noise, so nothing is drawn a second time."""
+    again, first, other = (
+        set(planned(q, q.purpose).plan.measurement.moments) for q in (free, paid, REPEATED)
+    )
+    assert again == first != other
 
 
 @pytest.mark.parametrize("question", ALL, ids=lambda question: question.name)
@@ -48,7 +65,9 @@ def test_all_questions_together_are_within_the_lifetime() -> None:
     assert spent <= DATASET.family.lifetime
     for purpose in FILES:
         mine = sum(int(float(q.rho) * NANO) for q in ALL if q.purpose == purpose)
-        assert mine <= contract(purpose).budget.lifetime_per_epoch
+        budget = contract(purpose).budget
+        assert spent <= budget.lifetime_per_epoch
+        assert mine <= min(allowance.primary for allowance in budget.allowances)
 
 
 @pytest.mark.parametrize("file", FILES.values())
