@@ -13,9 +13,9 @@ import pytest
 
 from keyong import Client, NotReached, Refused, RunFailed, table
 from keyong import client as client_module
-from keyong.answer import read_answer
+from keyong.answer import Column, Interval, Value, read_answer
 from keyong.gauge import gauge
-from keyong.table import grid, number, width
+from keyong.table import cell, grid, number, width
 
 
 def column(name: str, kind: str, law: str = "none") -> dict[str, Any]:
@@ -175,6 +175,22 @@ def test_values_are_exact() -> None:
     assert second[2] == 9007199254740993 and second[4] is None
     assert (answer.loss, answer.price.due_uy, answer.receipt.index) == (Decimal("0.5"), 3, 7)
     assert answer.records()[0]["地区"] == "长沙"
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "shown"),
+    [
+        (Decimal("-9.0"), (Decimal("-9.0"), Decimal("-9.0")), "-9.0 ±0"),
+        (-9.0, (-10.0, -8.0), "-9.0 ±1.0"),
+        (-9.0, (-9.0, -7.0), "-9.0 [-9.0, -7.0]"),
+    ],
+)
+def test_an_interval_without_width_invents_no_decimals(
+    value: Value, ends: tuple[Value, Value], shown: str
+) -> None:
+    """A median of whole numbers may be known to its bin; it is not known to a millionth."""
+    column = Column("middle", "DOUBLE", "noisy", "exponential", (1.0,), "95 %")
+    assert cell(value, Interval(*ends), column) == shown
 
 
 def test_the_table_shows_error_bars_and_lines_up() -> None:
