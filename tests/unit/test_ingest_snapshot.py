@@ -14,7 +14,7 @@ import pytest
 
 from policies.catalogue import from_json
 from policies.terms import Accountant
-from sandbox.worker.ingest.commitment import content_hash, snapshot_id
+from sandbox.worker.ingest.commitment import _parts, content_hash, snapshot_id
 from sandbox.worker.ingest.refused import Code, IngestRefused
 from tests.unit import ingest_world
 from tests.unit.ingest_world import CLAIMS, ITEMS, PERSONS, SECRET, WEATHER, World, dataset, world
@@ -245,3 +245,16 @@ def test_zcdp_carries_its_delta(here: World) -> None:
     here.take_in(replace(DATASET, family=family))
     rows = meta(here)
     assert (rows["accountant"], rows["delta_per_query_max"]) == ("approx_zcdp", "1000000000")
+
+
+def test_the_content_hash_is_read_piece_by_piece_as_it_would_be_at_once() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE t AS SELECT sha256(i::VARCHAR) AS h FROM range(150000) r(i)"
+        )
+        at_once = connection.execute(
+            "SELECT substr(h, 1, 2) AS part, sha256(string_agg(h, '' ORDER BY h)) FROM t GROUP BY part ORDER BY part"
+        ).fetchall()
+        assert len(at_once) == 256
+        assert list(_parts(connection.execute("SELECT h FROM t ORDER BY h"))) == at_once
+        assert list(_parts(connection.execute("SELECT h FROM t WHERE false"))) == []

@@ -13,7 +13,9 @@ guess at one person's data to anybody.
 import hashlib
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import duckdb
 
@@ -23,6 +25,7 @@ from sandbox.worker.ingest.names import quoted
 
 SALT_BYTES = 32
 _FORMAT = 1
+_ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,27 @@ def content_hash(connection: duckdb.DuckDBPyConnection, dataset: Dataset, name: 
     for table in dataset.tables:
         total.update(table.name.encode() + b"\n")
         row = f"sha256({row_content(table.columns)})"
-        # Rows are hashed in 256 parts by their first two digits: one text of all hashes would not fit in memory.
-        parts = connection.execute(
-            "SELECT part, sha256(string_agg(row_hash, '' ORDER BY row_hash)) FROM ("
-            f"SELECT {row} AS row_hash, substr(row_hash, 1, 2) AS part FROM {name}.{quoted(table.name)}"
-            ") GROUP BY part ORDER BY part"
-        ).fetchall()
-        for part, digest in parts:
+        # Sorted by the engine, which spills, and read piece by piece: all hashes of a large table do not fit in memory.
+        found = connection.execute(
+            f"SELECT {row} AS row_hash FROM {name}.{quoted(table.name)} ORDER BY row_hash"
+        )
+        for part, digest in _parts(found):
             total.update(f"{part} {digest}\n".encode())
     return total.hexdigest()
+
+
+def _parts(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
+    """Hash sorted row hashes in up to 256 parts by their first two digits."""
+    part, running = "", hashlib.sha256()
+    while rows := found.fetchmany(_ROWS_AT_ONCE):
+        for following, hashes in groupby((row[0] for row in rows), key=lambda text: text[:2]):
+            if part and following != part:
+                yield part, running.hexdigest()
+                running = hashlib.sha256()
+            part = following
+            running.update("".join(hashes).encode())
+    if part:
+        yield part, running.hexdigest()
 
 
 def written(commitment: SnapshotCommitment) -> bytes:
