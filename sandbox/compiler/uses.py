@@ -47,6 +47,8 @@ _CONDITIONS = frozenset(
     }
 )  # fmt: skip
 _COUNTS = frozenset({RowAggregate.COUNT, RowAggregate.COUNT_DISTINCT})
+_CHOOSING = frozenset({RowAggregate.ARG_MIN, RowAggregate.ARG_MAX})  # by their second argument
+_OF_VALUES = frozenset({ColumnUse.AGGREGATE, ColumnUse.COUNT_DISTINCT})
 
 Use = tuple[Column, ColumnUse]
 
@@ -60,8 +62,14 @@ class Uses:
         self.tables = [table.table.name for table in tables]
 
     def of(self, expr: Expr, use: ColumnUse) -> Iterator[Use]:
-        """Return every registered column the expression reads, with one use; an EXISTS joins and filters on its own."""
-        if isinstance(expr, Column):
+        """Return every registered column the expression reads, with its use; an EXISTS joins and filters on its own.
+
+        What decides inside a value filters, at any depth: `sum(x)` over each person's `sum(CASE WHEN income > 9 …)` else
+        tells who earns how much to somebody who may only add incomes up.
+        """
+        if use in _OF_VALUES:
+            yield from self._of_value(expr, use)
+        elif isinstance(expr, Column):
             yield from [(expr, use)] if expr.scan < DERIVED_FIRST else self._derived(expr, use)
         elif isinstance(expr, Exists):
             yield from self._of_condition(expr.on)
@@ -87,8 +95,11 @@ class Uses:
 
     def _aggregated(self, aggregation: Aggregation, use: ColumnUse) -> Iterator[Use]:
         counts = aggregation.function in _COUNTS
-        for arg in aggregation.args:
-            yield from self.of(arg, ColumnUse.FILTER if counts else use)
+        for index, arg in enumerate(aggregation.args):
+            if index and aggregation.function in _CHOOSING:
+                yield from self.deciding(arg)
+            else:
+                yield from self.of(arg, ColumnUse.FILTER if counts else use)
         if aggregation.where is not None:
             yield from self.deciding(aggregation.where)
 
@@ -107,27 +118,24 @@ class Uses:
             return
         if name is AggregateName.COUNT_DISTINCT:
             yield from self.of(value, ColumnUse.COUNT_DISTINCT)
-        elif name is AggregateName.COUNT:
-            yield from self.of(value, ColumnUse.FILTER)
         else:
-            yield from self._of_value(value)
+            counts = name is AggregateName.COUNT
+            yield from self.of(value, ColumnUse.FILTER if counts else ColumnUse.AGGREGATE)
 
-    def _of_value(self, expr: Expr) -> Iterator[Use]:
+    def _of_value(self, expr: Expr, use: ColumnUse) -> Iterator[Use]:
         if isinstance(expr, Column):
-            found = self.known.get(expr)
-            if isinstance(found, Column | Call | Exists):
-                yield from self._of_value(found)
-            else:
-                yield from self.of(expr, ColumnUse.AGGREGATE)
+            yield from [(expr, use)] if expr.scan < DERIVED_FIRST else self._derived(expr, use)
         elif isinstance(expr, Exists) or (isinstance(expr, Call) and expr.op in _CONDITIONS):
             yield from self.of(expr, ColumnUse.FILTER)
         elif isinstance(expr, Call) and expr.op is Op.CASE:
             for index, arg in enumerate(expr.args):
                 decides = index % 2 == 0 and index + 1 < len(expr.args)
-                yield from self.of(arg, ColumnUse.FILTER) if decides else self._of_value(arg)
+                yield from self.of(arg, ColumnUse.FILTER if decides else use)
         elif isinstance(expr, Call):
-            for arg in expr.args:
-                yield from self._of_value(arg)
+            if expr.op is Op.NULLIF:  # CASE WHEN a = b THEN NULL ELSE a END
+                yield from self.of(expr, ColumnUse.FILTER)
+            for arg in expr.args[: 1 if expr.op is Op.NULLIF else None]:
+                yield from self._of_value(arg, use)
 
     def of_relation(self, relation: Relation) -> Iterator[Use]:
         """Return the uses inside a relation: what joins, what filters, and what makes rows distinct."""
