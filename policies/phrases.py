@@ -85,6 +85,7 @@ WHOLE: Mapping[str, str] = MappingProxyType(
         "several tables of the join": "连接中的多个表",
         "one unit's contribution": "单个隐私单元的贡献",
         "uses of aliases": "别名使用次数",
+        "parts of columns": "列的展开部分数",
         "tokens": "词元数",
         "depth": "嵌套深度",
         "nothing": "无",

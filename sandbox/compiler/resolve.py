@@ -24,6 +24,7 @@ from sandbox.compiler.reach import is_released
 from sandbox.compiler.released import refuse_tables_above
 from sandbox.compiler.rows import ScopedTable
 from sandbox.compiler.select import Body, Queries
+from sandbox.compiler.spelt_size import SPELT_MAX, spelt_too_large
 from sandbox.compiler.uses import Use, Uses, join_asks, use_asks
 
 
@@ -93,6 +94,9 @@ def resolve(parsed: ParsedQuery, catalogue: Catalogue) -> ResolvedQuery:
 
 def _resolved(release: Measured, layer: Layer, body: Body, reading: Reading) -> ResolvedQuery:
     known = definitions(release.relation)
+    above = definitions(layer.rows.relation)
+    if spelt_too_large(known) or spelt_too_large(above):
+        raise Refused("sql_too_complex", Stage.RESOLVE, what="parts of columns", limit=SPELT_MAX)
     uses = Uses(known, reading.tables)
     shown = shown_of(layer)
     limit, offset = end_of(body.select, reading.sql)

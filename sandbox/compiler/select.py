@@ -31,6 +31,7 @@ from sandbox.compiler.rows import Called, Named, Rows, Source, scan_rows, scan_s
 from sandbox.compiler.scalars import ScalarReader
 from sandbox.compiler.scope import CommonTable, RowReader, Scope, condition
 from sandbox.compiler.set_operations import combine
+from sandbox.compiler.spelt_size import SPELT_MAX, is_too_large
 from sandbox.compiler.stars import expand
 from sandbox.compiler.subqueries import Subqueries
 from sandbox.compiler.table_value import TableValue
@@ -95,6 +96,7 @@ class Queries:
         scope.aliases.update(aliases_of(select.expressions))
         clause = select.args.get("where")
         where = () if clause is None else split_and(condition(RowReader(scope), clause.this))
+        self._check_size(select, where)
         return Body(select, scope, from_, where)
 
     def query(self, node: exp.Expr, common: Common, outer: Scope | None) -> TableValue:
@@ -170,6 +172,7 @@ class Queries:
         columns = tuple(
             Named(label(node), reader.read(without_alias(node))) for node in select.expressions
         )
+        self._check_size(select, tuple(column.expr for column in columns))
         kept = () if qualify is None else split_and(condition(reader, qualify.this))
         having = () if groups is None else having_of(select, groups)
         order = order_of(select, reader) if ordered else ()
@@ -182,6 +185,13 @@ class Queries:
         if kept:
             rows = replace(rows, relation=Filter(rows.relation, conjunction(kept)))
         return Layer(rows, columns, order)
+
+    def _check_size(self, select: exp.Select, exprs: tuple[Expr, ...]) -> None:
+        """Refuse columns that double from one query to the next one around it."""
+        if is_too_large(exprs):
+            raise self.reading.refused(
+                "sql_too_complex", select, what="parts of columns", limit=SPELT_MAX
+            )
 
     def _check_windows(self, select: exp.Select, windows: WindowReader, rows: Rows) -> None:
         """Refuse a window over rows of different people: one of them would move the values of all others."""
