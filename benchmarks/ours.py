@@ -1,6 +1,7 @@
 """Keyong and the textbook on the nine workloads: exact totals once, then fresh noise and the whole way after it, often."""
 
 import random
+import time
 from datetime import UTC, datetime
 
 import duckdb
@@ -75,8 +76,10 @@ def planned(data: Tpch, workload: Workload, spent: PrivacyLoss) -> Plan:
     ).plan
 
 
-def keyong(data: Tpch, workload: Workload, spent: PrivacyLoss, truth: Table, runs: int) -> Line:
-    """Measure one workload under one account."""
+def keyong(
+    data: Tpch, workload: Workload, spent: PrivacyLoss, truth: Table, limits: tuple[int, float]
+) -> Line:
+    """Measure one workload under one account, as often as `limits` say: at most so many runs and seconds."""
     names = workload.name, "keyong", account_name(spent)
     try:
         made = planned(data, workload, spent)
@@ -92,9 +95,11 @@ def keyong(data: Tpch, workload: Workload, spent: PrivacyLoss, truth: Table, run
         exact = execute(made.measurement, rows)
         clipped = NoisyAggregates(exact.keys, without_noise(made, exact), exact.sizes)
         bias, _ = relative(truth, _table(made, clipped, empty, workload))
-        answers = [
-            _table(made, add_noise(made.measurement, exact), empty, workload) for _ in range(runs)
-        ]
+        answers: list[Table] = []
+        began = time.perf_counter()
+        while len(answers) < limits[0] and time.perf_counter() - began < limits[1]:
+            noisy = add_noise(made.measurement, exact)
+            answers.append(_table(made, noisy, empty, workload))
     middle = sorted(bias)[len(bias) // 2] if bias else None
     return line(names, truth, answers, middle, "")
 

@@ -15,19 +15,16 @@ import duckdb
 
 from benchmarks.workloads import FIRST_DAY, LAST_DAY, LINE, PRICE, PRIORITIES, STATUSES, Workload
 from policies.access.model import AccessPolicy
-from policies.catalogue import Catalogue, dataset_to_json, from_json
+from policies.catalogue import Catalogue, from_json
 from policies.dataset import Dataset
 from policies.documents import load_access_policy, load_dataset
 from policies.terms import Accountant
-from sandbox.client import ingest
-from sandbox.runtimes.base import Folders, Limits
-from sandbox.runtimes.namespace import namespace
+from sandbox.worker.ingest.ingest import ingest
 
 GENERATOR = "tpchgen-cli==4.0.0"
 TABLES = ("customer", "orders", "lineitem", "nation")
 # Any secret serves: what is kept of whom is no part of an error.
-_SECRET = "5a" * 32
-_INGEST = Limits(memory_bytes=8 << 30, cpu_s=7200, deadline_s=3600.0, output_bytes_max=16 << 30)
+_SECRET = b"Z" * 32
 
 _DATASET = """
 apiVersion: keyong/v1
@@ -228,9 +225,7 @@ def _declared_only(declared: Dataset, files: Path, sources: Path) -> Path:
     return sources
 
 
-def _bring_in(declared: Dataset, files: Path, snapshot: Path) -> None:
+def _bring_in(declared: Dataset, sources: Path, snapshot: Path) -> None:
+    """Ingest in this process: a confined worker is ended as soon as DuckDB spills, which a large scale needs."""
     snapshot.mkdir(parents=True, exist_ok=True)
-    request = {"dataset": dataset_to_json(declared).decode(), "secret": _SECRET}
-    reply = ingest(request, Folders(files.resolve(), snapshot.resolve()), namespace(), _INGEST)
-    if reply.get("ok") is not True:
-        raise SystemExit(f"ingest: {json.dumps(dict(reply))}")
+    ingest(declared, sources, snapshot, _SECRET)

@@ -3,7 +3,7 @@
 The nine workloads of `benchmarks.workloads` on TPC-H, a customer as the privacy unit. Not a test: an error belongs to the
 bounds that were declared, which are printed, too.
 
-    python -m benchmarks.utility [--sf 1] [--runs 200] [--peers all|none] [--peer-runs 200] [--cache F] [--json F]
+    python -m benchmarks.utility [--sf 1] [--runs 200] [--seconds 20] [--peers all|none] [--cache F] [--json F]
 """
 
 import argparse
@@ -42,23 +42,24 @@ def main() -> None:
 
 def _measured(data: Tpch, arguments: argparse.Namespace) -> list[Line]:
     truth = truths(data)
-    lines = _own(data, truth, arguments.runs)
+    limits = arguments.runs, arguments.seconds
+    lines = _own(data, truth, limits)
     for name in PEERS if arguments.peers == "all" else ():
         began = time.perf_counter()
-        lines += peer(name, data, truth, (arguments.cache, arguments.peer_runs))
+        lines += peer(name, data, truth, arguments.cache, limits)
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     order = {workload.name: place for place, workload in enumerate(WORKLOADS)}
     return sorted(lines, key=lambda each: order[each.workload])
 
 
-def _own(data: Tpch, truth: dict[str, Table], runs: int) -> list[Line]:
+def _own(data: Tpch, truth: dict[str, Table], limits: tuple[int, float]) -> list[Line]:
     lines = []
     for workload in WORKLOADS:
         began = time.perf_counter()
         for accountant in Accountant:
             spent = loss(accountant, workload)
-            lines.append(keyong(data, workload, spent, truth[workload.name], runs))
-        lines.append(laplace(workload, truth[workload.name], runs))
+            lines.append(keyong(data, workload, spent, truth[workload.name], limits))
+        lines.append(laplace(workload, truth[workload.name], limits[0]))
         print(f"{workload.name} {workload.asks}: {time.perf_counter() - began:.0f} s", flush=True)
     return lines
 
@@ -89,7 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sf", default="1", help="scale factor of TPC-H")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--peers", choices=("all", "none"), default="all")
-    parser.add_argument("--peer-runs", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=20.0, help="at most, for each line")
     parser.add_argument("--cache", type=Path, default=Path(".cache/utility"))
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
