@@ -26,7 +26,7 @@ PAID = (
     Story(
         "   ... over aeroplanes: the usual (median) delay of each, the middle and the latest tenth of a fleet",
         questions.USUAL,
-        "an aeroplane is one row here and moves a rank by one, so even the tail is there; it is another question, though",
+        "an aeroplane is one row here and moves a rank by one, so medians are there and large fleets have a tail; it is another question, though",
         (15, 15),
     ),
     Story(
@@ -48,12 +48,12 @@ PAID = (
     Story(
         "   ... and on the Thursday before",
         questions.THURSDAY,
-        "the gap between the two days is larger than the noise only where fleets shrink by a quarter",
+        "no airport's gap is noise: that of a difference of two such counts is ±28",
     ),
     Story(
         "8. Is the first flight of an aeroplane's day more punctual than its later ones?",
         questions.FIRST,
-        "a window over each aeroplane's own day. Yes: delays add up, and ten minutes are more than the noise",
+        "a window over each aeroplane's own day. Yes: delays add up, and nearly eight minutes are more than the noise",
     ),
     Story(
         "9. How many registered aeroplanes never left more than an hour late",
