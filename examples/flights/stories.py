@@ -26,7 +26,7 @@ PAID = (
     Story(
         "   ... over aeroplanes: the usual (median) delay of each, the middle and the latest tenth of a fleet",
         questions.USUAL,
-        "an aeroplane is one row here and moves a rank by one, so medians are there and large fleets have a tail; it is another question, though",
+        "an aeroplane moves a rank by one here: medians are there, large fleets have a tail; it is another question, though",
         (15, 15),
     ),
     Story(
