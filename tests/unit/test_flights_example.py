@@ -25,15 +25,17 @@ def contract(purpose: str) -> AccessPolicy:
     return load_access_policy((FOLDER / FILES[purpose]).read_bytes(), FILES[purpose])
 
 
+def values_of(question: Question) -> Parameters:
+    """Return the question's values as the gateway reads them."""
+    days = question.parameters.items()
+    return Parameters((), tuple((n, Constant(ConstantKind.DATE, d.isoformat())) for n, d in days))
+
+
 def planned(question: Question, purpose: str) -> client.Planned:
     policy = contract(purpose)
     asker = Asker(policy.operator.id, question.purpose, datetime(2026, 7, 1, tzinfo=UTC), False)
     loss = PrivacyLoss(policy.budget.accountant, int(float(question.rho) * NANO), 0)
-    values = tuple(
-        (name, Constant(ConstantKind.DATE, value.isoformat()))
-        for name, value in question.parameters.items()
-    )
-    asked = client.Question(question.sql, policy, CATALOGUE, asker, loss, Parameters((), values))
+    asked = client.Question(question.sql, policy, CATALOGUE, asker, loss, values_of(question))
     return client.plan(asked)
 
 
