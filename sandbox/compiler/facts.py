@@ -16,6 +16,7 @@ from sandbox.compiler.contributions import Contributions
 from sandbox.compiler.derived_facts import Domain, domain_of, interval_of, of_numbers
 from sandbox.compiler.intervals import EVERYTHING, Interval
 from sandbox.compiler.lineage import Aggregated, Definition, Either, Listed, OverRows, nullable
+from sandbox.compiler.listed_keys import ties
 from sandbox.compiler.narrowing import both, narrowed
 from sandbox.compiler.resolve import ResolvedQuery
 
@@ -76,6 +77,11 @@ class DeclaredFacts:
         """Return the declared width by which a column is coarsened before it may be a group key."""
         grant = self._grant(column)
         return grant.bin if grant is not None else None
+
+    def grouped_by(self, key: Expr) -> tuple[Expr, ...]:
+        """Return what decides in which group of a key a row is, in every way it can be spelt out."""
+        tied = ties(key, self._query.relation, self._query.known)
+        return tuple(found for expr in (key, *tied) for found in self.spelt_out(expr))
 
     def spelt_out(self, expr: Expr) -> tuple[Expr, ...]:
         """Return an expression with derived columns replaced by what they stand for, in every way they can stand for it."""

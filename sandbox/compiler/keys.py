@@ -32,7 +32,7 @@ def declare_key(key: ResolvedKey, facts: DeclaredFacts) -> GroupKey | None:
     expression with a bounded interval. Refuses: a key finer than the declared bins.
     """
     expr = key.expr
-    for spelt in facts.spelt_out(expr):
+    for spelt in facts.grouped_by(expr):
         for column in columns_of(spelt):
             width = facts.bin(column)
             if width is not None and not in_steps(spelt, column, width):

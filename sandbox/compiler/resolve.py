@@ -17,6 +17,7 @@ from sandbox.compiler.aggregates import ResolvedAggregate
 from sandbox.compiler.keyed import ResolvedKey
 from sandbox.compiler.layer import Layer, end_of, shown_of
 from sandbox.compiler.lineage import Definitions, definitions
+from sandbox.compiler.listed_keys import ties
 from sandbox.compiler.measured import Measured
 from sandbox.compiler.parse import ParsedQuery
 from sandbox.compiler.question import Reading
@@ -133,7 +134,8 @@ def _uses(
 ) -> list[Use]:
     found = list(uses.of_relation(relation))
     for key in keys:
-        found += uses.of(key.expr, ColumnUse.GROUP)
+        for expr in (key.expr, *ties(key.expr, relation, uses.known)):
+            found += uses.of(expr, ColumnUse.GROUP)
     for aggregate in aggregates:
         found += uses.of_aggregate(aggregate.value, aggregate.condition, aggregate.name)
     return found
