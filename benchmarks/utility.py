@@ -3,7 +3,7 @@
 The nine workloads of `benchmarks.workloads` on TPC-H, a customer as the privacy unit. Not a test: an error belongs to the
 bounds that were declared, which are printed, too.
 
-    python -m benchmarks.utility [--sf 1] [--runs 200] [--seconds 20] [--peers all|none] [--cache F] [--json F]
+    python -m benchmarks.utility [--sf 0.3] [--runs 200] [--seconds 20] [--peers all|none] [--cache F] [--json F]
 """
 
 import argparse
@@ -87,7 +87,7 @@ def _bounds() -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--sf", default="1", help="scale factor of TPC-H")
+    parser.add_argument("--sf", default="0.3", help="scale factor of TPC-H")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--peers", choices=("all", "none"), default="all")
     parser.add_argument("--seconds", type=float, default=20.0, help="at most, for each line")
