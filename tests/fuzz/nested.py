@@ -1,67 +1,88 @@
 """Random questions over nested relations, in words that plain DuckDB understands as they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.fuzz.tables import Col, Table, Tables
+from tests.fuzz.chains import Chains
+from tests.fuzz.measures import ORDERS, Measure, measure
+from tests.fuzz.tables import Table
 from tests.fuzz.world import World
 
 DEPTH_MAX = 3
+_WIDTHS = (0, 0, 1, 1, 2)  # how many keys
 
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """A question: `keys` columns first, then `aggregates` by name."""
+    """A question: `keys` columns first, then `aggregates` by the names they are compared by.
+
+    `plain` is what DuckDB is asked instead, where it must tell more than the answer.
+    """
 
     sql: str
     keys: int
     aggregates: tuple[str, ...]
     productions: frozenset[str]
+    plain: str | None = None
 
 
 def nested_question(world: World, rng: Random) -> Nested:
     """Return a random question: keys and aggregates over a nested relation."""
-    tables = Tables(world, rng)
+    tables = Chains(world, rng)
     table = tables.private(rng.randint(1, DEPTH_MAX))
     alias = tables.name()
     found = [c for c in table.columns if c.grouped]
-    keys = rng.sample(found, min(len(found), rng.choice((0, 0, 1, 1, 2))))
-    aggregates = [_aggregate(table, alias, rng) for _ in range(rng.randint(1, 3))]
-    items = [f"{alias}.{key.name} AS o{i}" for i, key in enumerate(keys)]
-    items += [f"{text} AS o{len(keys) + i}" for i, (_, text) in enumerate(aggregates)]
-    where = f" WHERE {tables.condition(table, alias)}" if rng.random() < 0.3 else ""
-    grouped = f" GROUP BY {', '.join(f'{alias}.{key.name}' for key in keys)}" if keys else ""
-    body, productions = _written(table, alias, rng)
-    sql = f"{body[0]}SELECT {', '.join(items)} FROM {body[1]}{where}{grouped}"
-    names = tuple(name for name, _ in aggregates)
-    return Nested(sql, len(keys), names, productions | {f"aggregate.{n}" for n in names})
+    keys = [f"{alias}.{c.name}" for c in rng.sample(found, min(len(found), rng.choice(_WIDTHS)))]
+
+    def condition() -> str:
+        return tables.condition(table, alias)
+
+    clause, shown, productions = _grouped(keys, rng)
+    made = [measure(table, alias, rng, condition) for _ in range(rng.randint(1, 3))]
+    if len(shown) > len(keys):  # totals of several sets have no order statistics
+        made = [m for m in made if m.name not in ORDERS] or [Measure("count", *["count(*)"] * 2)]
+    conditions = [f"{key} IS NOT NULL" for key in keys] if len(shown) > len(keys) else []
+    conditions += [condition()] if rng.random() < 0.3 else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    (before, source), with_ = _written(table, alias, rng)
+    sql, plain = (
+        f"{before}SELECT {_items([*shown, *calls])} FROM {source}{where}{clause}"
+        for calls in ([m.text for m in made], [m.plain for m in made])
+    )
+    names = tuple(m.name for m in made)
+    productions |= table.productions | with_ | {f"aggregate.{n}" for n in names}
+    productions |= {"aggregate.filter"} if any(" FILTER " in m.text for m in made) else set()
+    return Nested(sql, len(shown), names, productions, plain)
+
+
+def _items(texts: Sequence[str]) -> str:
+    return ", ".join(f"{text} AS o{index}" for index, text in enumerate(texts))
+
+
+def _grouped(keys: list[str], rng: Random) -> tuple[str, list[str], frozenset[str]]:
+    """Return the GROUP BY clause, the columns that name a group, and what was used for it."""
+    if not keys:
+        return "", [], frozenset()
+    listed = ", ".join(keys)
+    if rng.random() < 0.6:
+        return f" GROUP BY {listed}", keys, frozenset({"keys"})
+    first, last = keys[0], keys[-1]
+    form, made = rng.choice(
+        (
+            (f"ROLLUP ({listed})", "rollup"),
+            (f"CUBE ({listed})", "cube"),
+            (f"GROUPING SETS (({listed}), ({last}), ())", "grouping_sets"),
+            (f"{first}, ROLLUP ({last})", "rollup")
+            if first != last
+            else (f"CUBE ({first})", "cube"),
+        )
+    )
+    return f" GROUP BY {form}", [*keys, f"grouping({listed})"], frozenset({made})
 
 
 def _written(table: Table, alias: str, rng: Random) -> tuple[tuple[str, str], frozenset[str]]:
     """Return the relation as a subquery or as a WITH entry."""
     if table.text.startswith("(") and rng.random() < 0.4:
-        return (f"WITH {alias}x AS {table.text} ", f"{alias}x AS {alias}"), table.productions | {
-            "with"
-        }
-    return ("", f"{table.text} AS {alias}"), table.productions
-
-
-def _aggregate(table: Table, alias: str, rng: Random) -> tuple[str, str]:
-    numbers = [c for c in table.columns if c.kind in ("int", "dec", "dbl") and not c.key]
-    name = rng.choice(("count", "count", "units", "sum", "sum", "avg"))
-    unit = table.unit()
-    if name == "units" and unit is not None:
-        return "units", f"count(DISTINCT {alias}.{unit.name})"
-    if name in ("count", "units") or not numbers:
-        if rng.random() < 0.5:
-            return "count", "count(*)"
-        return "count", f"count({alias}.{rng.choice(table.columns).name})"
-    return name, f"{name}({_held(rng.choice(numbers), alias)})"
-
-
-def _held(col: Col, alias: str) -> str:
-    """Return a value with an interval of its own; NULL stays NULL, which least and greatest would not let it."""
-    value = f"{alias}.{col.name}"
-    if col.bounded:
-        return value
-    return f"CASE WHEN {value} IS NOT NULL THEN least(greatest({value}, -100), 100) END"
+        return (f"WITH {alias}x AS {table.text} ", f"{alias}x AS {alias}"), frozenset({"with"})
+    return ("", f"{table.text} AS {alias}"), frozenset()

@@ -70,13 +70,16 @@ class Tables:
 
     def private(self, depth: int) -> Table:
         """Return a random relation of people whose unit is in sight."""
-        makers: list[Callable[[int], Table]] = [
+        if depth <= 0 or self.rng.random() < 0.15:
+            return self.base()
+        return self.rng.choice(self.makers())(depth - 1)
+
+    def makers(self) -> list[Callable[[int], Table]]:
+        """Return the ways of making a relation out of others."""
+        return [
             self._selected, self._grouped, self._distinct, self._windowed, self._joined,
             self._joined, self._combined, self._with_public, self._looked_up, self._filtered,
         ]  # fmt: skip
-        if depth <= 0 or self.rng.random() < 0.15:
-            return self._base()
-        return self.rng.choice(makers)(depth - 1)
 
     def condition(self, table: Table, alias: str) -> str:
         """Return a simple condition on a row."""
@@ -88,17 +91,19 @@ class Tables:
         op = self.rng.choice(("=", "<>", "<", ">=", "IS DISTINCT FROM"))
         return f"{name} {op if col.kind != 'flag' else '='} {constant}"
 
-    def _base(self) -> Table:
+    def base(self) -> Table:
+        """Return a registered table."""
         sheets = [s for s in self.world.private if s.parent is None]
         return _of_sheet(self.rng.choice(sheets))
 
-    def _inner(self, depth: int) -> tuple[Table, str]:
+    def inner(self, depth: int) -> tuple[Table, str]:
+        """Return a random relation of people and a name for it."""
         table = self.private(depth)
         return table, self.name()
 
     def _selected(self, depth: int) -> Table:
-        table, alias = self._inner(depth)
-        kept = self._kept(table)
+        table, alias = self.inner(depth)
+        kept = self.kept(table)
         items = [f"{alias}.{c.name}" for c in kept]
         columns = list(kept)
         if self.rng.random() < 0.5:
@@ -110,33 +115,33 @@ class Tables:
                 items.append(f"{form.format(f'{alias}.{col.name}')} AS {new}")
                 columns.append(replace(col, name=new, grouped=False, unique=False, key=False))
         where = f" WHERE {self.condition(table, alias)}" if self.rng.random() < 0.6 else ""
-        text = f"(SELECT {', '.join(items)} FROM {_from(table, alias)}{where})"
+        text = f"(SELECT {', '.join(items)} FROM {named(table, alias)}{where})"
         return Table(text, tuple(columns), True, table.productions | {"subquery"})
 
     def _filtered(self, depth: int) -> Table:
         """Keep rows by EXISTS or IN over another relation of people."""
-        table, alias = self._inner(depth)
-        other, inner = self._inner(min(depth, 1))
+        table, alias = self.inner(depth)
+        other, inner = self.inner(min(depth, 1))
         ours, theirs = table.unit(), other.unit()
         assert ours and theirs
         no = self.rng.choice(("", "NOT "))
         if self.rng.random() < 0.5:
             extra = f" AND {self.condition(other, inner)}" if self.rng.random() < 0.5 else ""
             link = f"{inner}.{theirs.name} = {alias}.{ours.name}"
-            test = f"{no}EXISTS (SELECT 1 FROM {_from(other, inner)} WHERE {link}{extra})"
+            test = f"{no}EXISTS (SELECT 1 FROM {named(other, inner)} WHERE {link}{extra})"
             made = "exists"
         else:
-            part = f"SELECT {inner}.{theirs.name} FROM {_from(other, inner)}"
+            part = f"SELECT {inner}.{theirs.name} FROM {named(other, inner)}"
             test = f"{alias}.{ours.name} {no}IN ({part})"
             made = "in"
-        text = f"(SELECT * FROM {_from(table, alias)} WHERE {test})"
+        text = f"(SELECT * FROM {named(table, alias)} WHERE {test})"
         return Table(text, table.columns, True, table.productions | other.productions | {made})
 
     def _grouped(self, depth: int) -> Table:
-        table, alias = self._inner(depth)
+        table, alias = self.inner(depth)
         unit = table.unit()
         assert unit
-        keys = [c for c in self._kept(table) if not c.key and self.rng.random() < 0.3]
+        keys = [c for c in self.kept(table) if not c.key and self.rng.random() < 0.3]
         items = [f"{alias}.{c.name}" for c in (unit, *keys)]
         columns = [replace(unit, unique=not keys), *(replace(c, unique=False) for c in keys)]
         for _ in range(self.rng.randint(1, 3)):
@@ -146,7 +151,7 @@ class Tables:
             columns.append(Col(new, kind, grouped, bounded))
         having = " HAVING count(*) >= 1" if self.rng.random() < 0.2 else ""
         by = ", ".join(f"{alias}.{c.name}" for c in (unit, *keys))
-        text = f"(SELECT {', '.join(items)} FROM {_from(table, alias)} GROUP BY {by}{having})"
+        text = f"(SELECT {', '.join(items)} FROM {named(table, alias)} GROUP BY {by}{having})"
         return Table(text, tuple(columns), True, table.productions | {"group"})
 
     def _row_aggregate(self, table: Table, alias: str) -> tuple[str, str, bool, bool]:
@@ -164,14 +169,14 @@ class Tables:
         return f"{call}({name})", kind, False, call != "sum"
 
     def _distinct(self, depth: int) -> Table:
-        table, alias = self._inner(depth)
-        kept = [c for c in self._kept(table) if c.kind not in ("dbl",) or c.key]
+        table, alias = self.inner(depth)
+        kept = [c for c in self.kept(table) if c.kind not in ("dbl",) or c.key]
         columns = tuple(replace(c, unique=len(kept) == 1) for c in kept)
-        text = f"(SELECT DISTINCT {', '.join(f'{alias}.{c.name}' for c in kept)} FROM {_from(table, alias)})"
+        text = f"(SELECT DISTINCT {', '.join(f'{alias}.{c.name}' for c in kept)} FROM {named(table, alias)})"
         return Table(text, columns, True, table.productions | {"distinct"})
 
     def _windowed(self, depth: int) -> Table:
-        table, alias = self._inner(depth)
+        table, alias = self.inner(depth)
         unit = table.unit()
         assert unit
         order = next((c for c in table.columns if c.unique), None)
@@ -197,19 +202,19 @@ class Tables:
         window = f"{call} OVER ({over})"
         made = Col(new, kind, False, bounded)
         if kind == "int" and not bounded and self.rng.random() < 0.5:
-            text = f"(SELECT * FROM {_from(table, alias)} QUALIFY {window} <= {self.rng.randint(1, 3)})"
+            text = f"(SELECT * FROM {named(table, alias)} QUALIFY {window} <= {self.rng.randint(1, 3)})"
             return Table(text, table.columns, True, table.productions | {"qualify"})
-        text = f"(SELECT {alias}.*, {window} AS {new} FROM {_from(table, alias)})"
+        text = f"(SELECT {alias}.*, {window} AS {new} FROM {named(table, alias)})"
         return Table(text, (*table.columns, made), True, table.productions | {"window"})
 
     def _joined(self, depth: int) -> Table:
         """Join two relations of people on their unit, and write the outcome out under fresh names."""
-        (left, a), (right, b) = self._inner(depth), self._inner(min(depth, 1))
+        (left, a), (right, b) = self.inner(depth), self.inner(min(depth, 1))
         ours, theirs = left.unit(), right.unit()
         assert ours and theirs
         side = self.rng.choice(("", "", "LEFT ", "RIGHT ", "FULL "))
         extra = f" AND {self.condition(right, b)}" if self.rng.random() < 0.3 else ""
-        kept = self._kept(left)
+        kept = self.kept(left)
         items = [f"{a}.{c.name}" for c in kept]
         columns = [replace(c, unique=False, key=c.key and side in ("", "LEFT ")) for c in kept]
         for col in self.rng.sample(right.columns, min(3, len(right.columns))):
@@ -219,18 +224,18 @@ class Tables:
                 replace(col, name=new, unique=False, key=col.key and side in ("", "RIGHT "))
             )
         on = f"{a}.{ours.name} = {b}.{theirs.name}{extra}"
-        text = f"(SELECT {', '.join(items)} FROM {_from(left, a)} {side}JOIN {_from(right, b)} ON {on})"
+        text = f"(SELECT {', '.join(items)} FROM {named(left, a)} {side}JOIN {named(right, b)} ON {on})"
         found = Table(
             text,
             tuple(columns),
             True,
             left.productions | right.productions | {f"join.{side.strip().lower() or 'inner'}"},
         )
-        return found if found.unit() is not None else self._base()
+        return found if found.unit() is not None else self.base()
 
     def _combined(self, depth: int) -> Table:
-        left, a = self._inner(depth)
-        right, b = self._inner(min(depth, 1))
+        left, a = self.inner(depth)
+        right, b = self.inner(min(depth, 1))
         ours, theirs = left.unit(), right.unit()
         assert ours and theirs
         pairs = [(ours, theirs)]
@@ -253,7 +258,7 @@ class Tables:
         first = ", ".join(f"{a}.{x.name}" for x, _ in pairs)
         second = ", ".join(f"{b}.{y.name}" for _, y in pairs)
         text = (
-            f"(SELECT {first} FROM {_from(left, a)} {kind} SELECT {second} FROM {_from(right, b)})"
+            f"(SELECT {first} FROM {named(left, a)} {kind} SELECT {second} FROM {named(right, b)})"
         )
         columns = tuple(
             replace(
@@ -266,7 +271,7 @@ class Tables:
 
     def _with_public(self, depth: int) -> Table:
         """Join a public table, VALUES or a series."""
-        table, alias = self._inner(depth)
+        table, alias = self.inner(depth)
         texts = [c for c in table.columns if c.kind == "text" and not c.key]
         b, new = self.name(), self.name()
         side = self.rng.choice(("", "LEFT "))
@@ -279,23 +284,23 @@ class Tables:
             join = f"CROSS JOIN (SELECT r.i FROM range({self.rng.randint(1, 3)}) AS r(i)) AS {b}"
             item, made = f"{b}.i AS {new}", Col(new, "int", True, True)
         columns = (*(replace(c, unique=False) for c in table.columns), made)
-        text = f"(SELECT {alias}.*, {item} FROM {_from(table, alias)} {join})"
+        text = f"(SELECT {alias}.*, {item} FROM {named(table, alias)} {join})"
         return Table(text, columns, True, table.productions | {"join.constants"})
 
     def _looked_up(self, depth: int) -> Table:
         """Add a scalar subquery over the rows of the same person."""
-        table, alias = self._inner(depth)
-        other, inner = self._inner(min(depth, 1))
+        table, alias = self.inner(depth)
+        other, inner = self.inner(min(depth, 1))
         ours, theirs = table.unit(), other.unit()
         assert ours and theirs
         call, kind, grouped, bounded = self._row_aggregate(other, inner)
         new = self.name()
-        part = f"SELECT {call} FROM {_from(other, inner)} WHERE {inner}.{theirs.name} = {alias}.{ours.name}"
-        text = f"(SELECT {alias}.*, ({part}) AS {new} FROM {_from(table, alias)})"
+        part = f"SELECT {call} FROM {named(other, inner)} WHERE {inner}.{theirs.name} = {alias}.{ours.name}"
+        text = f"(SELECT {alias}.*, ({part}) AS {new} FROM {named(table, alias)})"
         columns = (*table.columns, Col(new, kind, grouped, bounded))
         return Table(text, columns, True, table.productions | other.productions | {"scalar"})
 
-    def _kept(self, table: Table) -> list[Col]:
+    def kept(self, table: Table) -> list[Col]:
         """Return some of the columns, the unit's key among them."""
         unit = table.unit()
         assert unit
@@ -303,7 +308,8 @@ class Tables:
         return [unit, *rest]
 
 
-def _from(table: Table, alias: str) -> str:
+def named(table: Table, alias: str) -> str:
+    """Return a relation under a name, as after FROM."""
     return f"{table.text} AS {alias}"
 
 
