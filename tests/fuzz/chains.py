@@ -13,13 +13,16 @@ class Chains(Tables):
         """Return the ways of making a relation out of others."""
         more = [
             self._chain,
-            self._coalesced,
             self._twice,
             self._nested_exists,
             self._less_constants,
             self._over_some,
         ]
         return [*super().makers(), *more]  # fmt: skip
+
+    def outermost(self, depth: int) -> Table:
+        """Return a relation that no other is made of."""
+        return self._coalesced(depth - 1) if self.rng.random() < 0.05 else self.private(depth)
 
     def _chain(self, depth: int) -> Table:
         """LEFT JOIN two more relations, the second on the first and perhaps on the one between."""

@@ -30,7 +30,7 @@ class Nested:
 def nested_question(world: World, rng: Random) -> Nested:
     """Return a random question: keys and aggregates over a nested relation."""
     tables = Chains(world, rng)
-    table = tables.private(rng.randint(1, DEPTH_MAX))
+    table = tables.outermost(rng.randint(1, DEPTH_MAX))
     alias = tables.name()
     found = [c for c in table.columns if c.grouped]
     keys = [f"{alias}.{c.name}" for c in rng.sample(found, min(len(found), rng.choice(_WIDTHS)))]
