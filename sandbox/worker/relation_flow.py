@@ -171,9 +171,11 @@ class Prover:
 
     def _set(self, found: SetOperation) -> Shown:
         types = self._branch(found.left)
-        if not types or types != self._branch(found.right):
-            raise NotPrivate("the branches of a set operation have the same columns")
         private, others = bool(found.left.unit), bool(found.right.unit)
+        # Rows of people that are only counted carry their unit and nothing else; nothing is compared in UNION ALL.
+        counted = private and others and found.kind is SetKind.UNION_ALL
+        if types != self._branch(found.right) or not (types or counted):
+            raise NotPrivate("the branches of a set operation have the same columns")
         if private != others and (found.kind in _UNIONS or others):
             # Counterexample: `public EXCEPT private` loses rows that belong to nobody when one person comes.
             raise NotPrivate("public rows stand beside private ones only where they are taken away")
