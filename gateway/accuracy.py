@@ -219,12 +219,14 @@ def _largest(aggregate: NoisyAggregate, cells: _Cells) -> float:
 def _choice(moment: Moment, weight: float, nothing: Expected) -> Expected:
     """Bound the rows between the bin that is chosen and the rank: all bins further off together have 5 % at most.
 
-    The smallest and the largest value are looked for that many rows inside, so they may be off by as many more.
+    The smallest and the largest value are looked for that many rows inside, so they may be off by as many more. Of a mode
+    they are the rows that the value of most rows has more; a choice has no width.
     """
     if moment.rank is None:
         raise ValueError("only a rank is chosen")
     rows = outside(moment) * (2 if is_extreme(moment.rank) else 1)
-    error = RankError(rows, moment.rank.bin_steps * step(moment) * weight)
+    width = 0.0 if moment.rank.choices else moment.rank.bin_steps * step(moment) * weight
+    error = RankError(rows, width)
     return replace(nothing, mechanism=Mechanism.NOISY_MAX.value, basis=Basis.RANK, rank=error)
 
 

@@ -127,6 +127,7 @@ class AggregateName(StrEnum):
     QUANTILE_DISC = "quantile_disc"
     MIN = "min"
     MAX = "max"
+    MODE = "mode"
     COVAR_POP = "covar_pop"
     COVAR_SAMP = "covar_samp"
     CORR = "corr"

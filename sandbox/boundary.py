@@ -120,12 +120,14 @@ class Rank:
 
     The candidates are the bins of `bin_steps` steps from `row_lower` to `row_upper`. Looked for is the bin below whose end
     lie numerator/denominator of the rows, moved a known number of rows by `side` (sandbox/privacy/ranks.py).
+    `choices` are the candidates of `RankSide.MOST`, and of nothing else: declared values, one bin each, in their own order.
     """
 
     numerator: int
     denominator: int
     side: RankSide
     bin_steps: int
+    choices: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

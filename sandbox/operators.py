@@ -150,11 +150,12 @@ class StepBase(StrEnum):
 
 
 class RankSide(StrEnum):
-    """What a rank is looked for: the answer itself, or an end of its interval."""
+    """What is looked for: a rank itself, an end of its interval, or the value that most rows have."""
 
     POINT = "point"
     LOWER = "lower"
     UPPER = "upper"
+    MOST = "most"
 
 
 class IntervalMethod(StrEnum):

@@ -181,8 +181,6 @@ def _distinct_value(node: exp.Expr, rows: RowReader) -> Expr:
 
 
 def _cure(call: exp.Expr) -> str:
-    if isinstance(call, exp.Mode):
-        return "group by the value, and take the first by ORDER BY count(*) DESC"
     return _OF_ONE_ROW if isinstance(call, _ONE_ROW) else "put an aggregate before FILTER"
 
 

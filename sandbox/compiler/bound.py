@@ -29,6 +29,7 @@ from sandbox.compiler.epochs import epochs_touched
 from sandbox.compiler.facts import DeclaredFacts
 from sandbox.compiler.intervals import EVERYTHING, interval
 from sandbox.compiler.lineage import origins
+from sandbox.compiler.modes import mode_argument
 from sandbox.compiler.private_keys import group_keys, groups_per_unit
 from sandbox.compiler.quantiles import instants, ranked, room_for
 from sandbox.compiler.resolve import ResolvedQuery
@@ -127,6 +128,8 @@ def _argument(aggregate: ResolvedAggregate, query: ResolvedQuery, facts: Declare
         # the unit's key is never NULL, so counting it is counting rows: one measurement for both
         present = None if _is_unit(value, query) else value
         return Argument(present, aggregate.condition, whole, 0, 1)
+    if aggregate.name is AggregateName.MODE:
+        return mode_argument(aggregate, facts)
     if aggregate.name in PAIRED:
         counts = aggregate.name is AggregateName.REGR_COUNT
         first, second = (

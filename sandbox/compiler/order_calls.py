@@ -18,6 +18,7 @@ ORDER_CLASSES: tuple[type[exp.Expr], ...] = (
     exp.WithinGroup,
     exp.Min,
     exp.Max,
+    exp.Mode,
 )
 
 _FIXED: dict[type[exp.Expr], AggregateName] = {
@@ -34,7 +35,7 @@ class OrderCall:
 
     name: AggregateName
     argument: exp.Expr
-    fraction: Fraction
+    fraction: Fraction | None  # None of a mode
 
 
 class NotAnOrderCall(Exception):
@@ -54,6 +55,8 @@ def read_order(call: exp.Expr) -> OrderCall:
     if type(call) in _FIXED:
         name = _FIXED[type(call)]
         return OrderCall(name, _plain(call.this), Fraction(*FRACTIONS[name]))
+    if isinstance(call, exp.Mode):
+        return OrderCall(AggregateName.MODE, _plain(call.this), None)
     if isinstance(call, exp.WithinGroup):
         return _within_group(call)
     if isinstance(call, (exp.Quantile, exp.ApproxQuantile)):

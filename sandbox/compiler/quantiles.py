@@ -16,7 +16,7 @@ from sandbox.compiler.aggregates import ResolvedAggregate
 from sandbox.compiler.keys import groups_at_most
 from sandbox.compiler.private_keys import Keys, declared, has_private
 from sandbox.compiler.types import BIGINT, DATE, HUGEINT, INTEGER, TIMESTAMP, is_temporal
-from sandbox.privacy.aggregates import ORDERED, Argument, Steps
+from sandbox.privacy.aggregates import CHOSEN, ORDERED, Argument, Steps
 from sandbox.privacy.aggregates.quantile import sides_of
 from sandbox.privacy.ranks import BINS_LEAST, BINS_MAX, CANDIDATES_MAX
 
@@ -37,18 +37,23 @@ class Room:
 
 def room_for(keys: Keys, aggregates: tuple[ResolvedAggregate, ...]) -> Room:
     """Return what shares the candidates of a release, ends of intervals included."""
-    ordered = [aggregate for aggregate in aggregates if aggregate.name in ORDERED]
-    ranks = sum(len(sides_of(_rank(aggregate, 1))) for aggregate in ordered)
+    chosen = [aggregate for aggregate in aggregates if aggregate.name in CHOSEN]
+    ranks = sum(
+        len(sides_of(_rank(aggregate, 1))) if aggregate.name in ORDERED else 1
+        for aggregate in chosen
+    )
     return Room(None if has_private(keys) else groups_at_most(declared(keys)), ranks)
 
 
 def ranked(argument: Argument, aggregate: ResolvedAggregate, room: Room) -> Argument:
     """Return the argument of an order statistic with the rank looked for, among the finest bins there is time for.
 
+    A mode has its choices already; there must be time for all of them.
+
     Any other aggregate's is returned as it is. Refuses: groups that nobody declared, and so many that each is left with too
     few bins (`too_few_bins`).
     """
-    if aggregate.name not in ORDERED:
+    if aggregate.name not in CHOSEN:
         return argument
     if room.groups is None:
         raise Refused(
@@ -59,18 +64,21 @@ def ranked(argument: Argument, aggregate: ResolvedAggregate, room: Room) -> Argu
             cure="group by keys with declared values",
         )
     low, high = argument.row_lower, argument.row_upper
-    if argument.value is not None:
+    if argument.value is not None and argument.rank is None:
         low, high = _within_type(argument.value.type, low, high)
     most = min(BINS_MAX, CANDIDATES_MAX // (room.groups * room.ranks))
-    if most < min(BINS_LEAST, high - low + 1):
+    least = high - low + 1 if argument.rank is not None else min(BINS_LEAST, high - low + 1)
+    if most < least:
         raise Refused(
             "too_few_bins",
             Stage.BOUND,
             at=aggregate.at,
             what=aggregate.words,
             groups=room.groups,
-            limit=CANDIDATES_MAX // (room.ranks * BINS_LEAST),
+            limit=CANDIDATES_MAX // (room.ranks * least),
         )
+    if argument.rank is not None:
+        return argument
     width = -(-(high - low + 1) // most)
     return replace(argument, row_lower=low, row_upper=high, rank=_rank(aggregate, width))
 

@@ -118,6 +118,8 @@ class Uses:
             return
         if name is AggregateName.COUNT_DISTINCT:
             yield from self.of(value, ColumnUse.COUNT_DISTINCT)
+        elif name is AggregateName.MODE:  # it tells one key of the groups that the value would make
+            yield from self.of(value, ColumnUse.GROUP)
         else:
             counts = name is AggregateName.COUNT
             yield from self.of(value, ColumnUse.FILTER if counts else ColumnUse.AGGREGATE)

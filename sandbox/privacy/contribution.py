@@ -49,7 +49,8 @@ def rank_sensitivity(rank: Rank, rows_per_group_max: int, groups_max: int) -> Se
     """Return how far one unit moves the scores of a rank's candidates: `l1` and `l2_squared` over groups of the largest
     move of any one score in the group.
 
-    One row moves a score by at most max(numerator, denominator - numerator): docs/proofs/quantiles.md, lemma 3.
+    One row moves a score by at most max(numerator, denominator - numerator): docs/proofs/quantiles.md, lemma 3. The value
+    of most rows is claimed as 0 of 1, and one row moves its scores by at most 1: lemma 4.
     Refuses (ValueError) a fraction outside [0, 1] and a sensitivity beyond TOTAL_MAX.
     """
     if not 0 <= rank.numerator <= rank.denominator or rank.denominator < 1:

@@ -2,8 +2,9 @@
 
 Statement   A candidate's score is the distance, in rows times the denominator, between the ranks that its bin holds and
             the rank looked for. Adding or removing one row moves every score by at most max(numerator, denominator -
-            numerator).
-Reason      docs/proofs/quantiles.md, lemmas 2 and 3.
+            numerator). Where the value of most rows is looked for, the score is how many rows fewer a candidate has than the
+            one with most; one row moves it by at most 1.
+Reason      docs/proofs/quantiles.md, lemmas 2, 3 and 4.
 Source      Smith, Privacy-preserving Statistical Estimation with Optimal Convergence Rates, STOC 2011 (the exponential
             mechanism on ranks); McKenna and Sheldon, Permute-and-Flip, NeurIPS 2020, as OpenDP's noisy max.
 Units       rows; the scale of a choice is in rows times the denominator.
@@ -22,9 +23,11 @@ BINS_MAX = 2**16  # of one group
 CANDIDATES_MAX = 2**18  # of all groups and ranks of one release
 BINS_LEAST = 32  # fewer, and the answer is too coarse to be one
 DENOMINATOR_MAX = 10**6
+# Each row looks its value up among so many, one after the other.
+CHOICES_MAX = 2**10
 
 # A unit spends this much of an aggregate's loss on the answer for each unit on an end of its interval or on a count.
-_WEIGHT = {RankSide.POINT: 3, RankSide.LOWER: 1, RankSide.UPPER: 1}
+_WEIGHT = {RankSide.POINT: 3, RankSide.LOWER: 1, RankSide.UPPER: 1, RankSide.MOST: 3}
 # Where rows are evenly dense, one end errs inward past the truth with probability exp(-shift/scale)/2: 2 % at ln 25.
 _ENDS_APART = math.log(25.0)
 # All bins beyond the outermost row together are chosen with probability e**-3 at most.
@@ -41,7 +44,7 @@ def weight(rank: Rank | None) -> int:
 
 def is_extreme(rank: Rank) -> bool:
     """Tell whether the smallest or the largest value is looked for."""
-    return rank.numerator in (0, rank.denominator)
+    return rank.side is not RankSide.MOST and rank.numerator in (0, rank.denominator)
 
 
 def bins_of(rank: Rank, row_lower: int, row_upper: int) -> int:
@@ -75,6 +78,8 @@ def shift(moment: Moment) -> int:
     rank = moment.rank
     if rank is None:
         raise ValueError("only a rank is shifted")
+    if rank.side is RankSide.MOST:
+        return 0
     if rank.side is not RankSide.POINT:
         apart = math.ceil(_rows(moment) * _ENDS_APART)
         return -apart if rank.side is RankSide.LOWER else apart
@@ -90,7 +95,10 @@ def relative_deviation(point: Moment, end: Moment) -> float:
 
 
 def scores(counts: Sequence[int], rank: Rank, shifted: int) -> tuple[int, ...]:
-    """Return the score of each bin of a group from its rows per bin: 0 where the bin holds the rank looked for."""
+    """Return the score of each bin of a group from its rows per bin: 0 where the bin holds what is looked for."""
+    if rank.side is RankSide.MOST:
+        most = max(counts, default=0)
+        return tuple(min(TOTAL_MAX, most - count) for count in counts)
     upto = list(accumulate(counts))
     # numerator/denominator * rows + shifted, times the denominator
     wanted = rank.numerator * (upto[-1] if upto else 0) + rank.denominator * shifted

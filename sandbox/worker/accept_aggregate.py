@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from policies.terms import AggregateName
 from sandbox.boundary import STEPS_MAX, Moment, MomentKind, NoisyAggregate, StepBase
-from sandbox.privacy.aggregates import AGGREGATES, ORDERED
+from sandbox.privacy.aggregates import AGGREGATES, CHOSEN
 from sandbox.worker.accept_rank import check_order
 
 _SUM, _PRESENCE, _DISTINCT = MomentKind.SUM, MomentKind.PRESENCE, MomentKind.DISTINCT
@@ -40,6 +40,7 @@ _KINDS: Mapping[AggregateName, tuple[tuple[MomentKind, ...], ...]] = MappingProx
         AggregateName.QUANTILE_DISC: _ORDER,
         AggregateName.MIN: _EXTREME,
         AggregateName.MAX: _EXTREME,
+        AggregateName.MODE: _EXTREME,
         AggregateName.COVAR_POP: _sums(4),
         AggregateName.COVAR_SAMP: _sums(4),
         AggregateName.CORR: _sums(6),
@@ -80,10 +81,10 @@ def check_aggregate(aggregate: NoisyAggregate, moments: tuple[Moment, ...]) -> N
     if tuple(moment.kind for moment in used) not in _KINDS[aggregate.name]:
         raise NotAccepted("an aggregate has moments of other kinds")
     _check_offsets(aggregate)
-    if aggregate.name in ORDERED:
+    if aggregate.name in CHOSEN:
         check_order(aggregate, used)
     last = len(used) - 1
-    count = last if aggregate.name in ORDERED else _COUNT_AT.get(aggregate.name, _SECOND)
+    count = last if aggregate.name in CHOSEN else _COUNT_AT.get(aggregate.name, _SECOND)
     if count < len(used) and not _counts_rows(used[count], aggregate.offsets[count]):
         raise NotAccepted("a count is in whole rows")
     if aggregate.type != AGGREGATES[aggregate.name].result_type(used[0].value.type):

@@ -38,7 +38,7 @@ from sandbox.worker.render import render_relation, row_reference, row_rendering
 from sandbox.worker.scalars import Rendering
 from sandbox.worker.set_totals import rows_of_sets, set_totals
 from sandbox.worker.sql_types import listed, name_of
-from sandbox.worker.steps import row_steps
+from sandbox.worker.steps import choice_steps, row_steps
 
 _KEPT_GROUPS = b"keyong kept groups v1\0"  # the same family secret ranks rows at ingest: never the same message
 
@@ -178,6 +178,8 @@ def _placed(domains: tuple[KeyDomain, ...]) -> tuple[str, str]:
 def _of_row(value: str, moment: Moment, rendering: Rendering) -> str:
     if moment.kind is MomentKind.DISTINCT:
         return canonical_value(value, moment.value.type)
+    if moment.rank is not None and moment.rank.choices:
+        return choice_steps(value, moment, rendering)
     return row_steps(value, moment, rendering)
 
 

@@ -145,6 +145,8 @@ def _cells(plan: Plan) -> Facts:
     for index, aggregate in enumerate(plan.aggregates):
         ref = AggregateRef(index, aggregate.type)
         noise = Noise.LINEAR if aggregate.name in _LINEAR else Noise.SMOOTH
+        if aggregate.name is AggregateName.MODE:
+            noise = Noise.ROUGH
         columns[ref] = Fact(noise, Origin(0, ref))
     # Groups that nobody declared are there for their noise.
     return Facts(columns, plan.measurement.selection is None, 1, True, plan)

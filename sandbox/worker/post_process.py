@@ -93,7 +93,10 @@ def _column(expr: Expr, plan: Plan) -> ReleaseColumn:
         exact = isinstance(expr, AggregateRef) and _is_one_total(plan.aggregates[expr.index])
         own = _RECONCILED if plan.measurement.sets else IntervalMethod.EXACT_NOISE_LAW
         method = own if exact else IntervalMethod.SIMULATED_NOISE_LAW
-        if isinstance(expr, AggregateRef) and plan.aggregates[expr.index].name in ORDERED:
+        named = {plan.aggregates[n.index].name for n in nodes if isinstance(n, AggregateRef)}
+        if AggregateName.MODE in named:
+            method = IntervalMethod.NONE  # the error of a choice among names is no distance
+        elif isinstance(expr, AggregateRef) and named <= set(ORDERED):
             method = IntervalMethod.RELEASED_RANKS
         elif not is_number(expr.type):
             method = IntervalMethod.NONE

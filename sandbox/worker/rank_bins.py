@@ -56,7 +56,8 @@ def rank_bins(
             continue
         # The answer and both ends of its interval, and all ranks of one column, are chosen from the same rows.
         alike = (moment.value, moment.row_lower, moment.row_upper, moment.partial_upper)
-        asked = (*alike, moment.step_base, moment.step_exponent, moment.rank.bin_steps)
+        width = (moment.step_base, moment.step_exponent, moment.rank.bin_steps)
+        asked = (*alike, *width, moment.rank.choices)
         if asked not in known:
             known[asked] = _rows_per_bin(index, moment, groups, connection)
         found[index] = known[asked]

@@ -34,7 +34,7 @@ def load_ends(plan: Plan, connection: duckdb.DuckDBPyConnection) -> None:
     for aggregate in plan.aggregates:
         index = aggregate.moments[0]
         claim = plan.measurement.moments[index]
-        if claim.rank is not None:
+        if claim.rank is not None and claim.rank.side is RankSide.POINT:
             lower, upper = _ends(plan, aggregate, claim)
             columns[index] = f", {lower} AS l{index}, {upper} AS u{index}"
     if columns:

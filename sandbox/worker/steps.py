@@ -16,7 +16,15 @@ from sandbox.boundary import Moment, MomentKind, StepBase
 from sandbox.privacy.aggregates.quantile import INSTANTS
 from sandbox.worker.scalars import Rendering
 from sandbox.worker.scalars.dates import within_years
-from sandbox.worker.sql_types import BIGINT, DOUBLE, HUGEINT, NotRenderable, is_integer
+from sandbox.worker.sql_types import (
+    BIGINT,
+    DOUBLE,
+    HUGEINT,
+    NotRenderable,
+    is_integer,
+    listed,
+    name_of,
+)
 
 EXPONENT_MAX = {StepBase.TEN: 18, StepBase.TWO: 60}
 _WIDE_DIGITS = 19  # from here on DuckDB multiplies decimals in 128 bits
@@ -40,6 +48,17 @@ def row_steps(value: str, moment: Moment, rendering: Rendering) -> str:
         steps = (_from_decimal if decimal else _from_whole)(value, moment, rendering)
     held = f"least(greatest({steps}, {moment.row_lower}), {moment.row_upper})"
     return f"(CASE WHEN {counted} THEN CAST({held} AS BIGINT) END)"
+
+
+def choice_steps(value: str, moment: Moment, rendering: Rendering) -> str:
+    """Return the place of one row's value among the declared choices as BIGINT, and NULL for any other value."""
+    type_ = moment.value.type
+    if moment.rank is None or not moment.rank.choices:
+        raise NotRenderable("only a choice has a place")
+    parameter = f"p{len(rendering.parameters)}"
+    rendering.parameters[parameter] = listed(moment.rank.choices, type_)
+    place = f"list_position(CAST(${parameter} AS {name_of(type_)}[]), {value})"
+    return f"(CASE WHEN {value} IS NOT NULL AND {place} > 0 THEN CAST({place} - 1 AS BIGINT) END)"
 
 
 def fits(type_: SqlType, moment: Moment) -> bool:

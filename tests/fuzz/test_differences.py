@@ -159,7 +159,7 @@ def _equal(a: Scalar, b: Scalar) -> bool:
 
 
 def test_every_line_of_the_page_is_run() -> None:
-    """K3, K5, K7, K8, A5, A7 to A9, E4 and L1 have no question whose plain answer could be written down; other tests hold them.
+    """K3, K5, K7, K8, A5, A7 to A9, A13, E4 and L1 have no question whose plain answer could be written down; other tests do.
 
     So do those of U: tests/unit/test_worker_row_aggregates.py, test_worker_row_windows.py.
     """
@@ -173,6 +173,7 @@ def test_every_line_of_the_page_is_run() -> None:
         "A7",
         "A8",
         "A9",
+        "A13",
         "E4",
         "L1",
         *(f"U{n}" for n in range(1, 6)),

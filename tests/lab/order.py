@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import ceil, floor
 
 from policies.terms import AggregateName
-from sandbox.boundary import Moment, Plan
+from sandbox.boundary import Moment, Plan, RankSide
 from sandbox.privacy.ranks import candidates_of
 from sandbox.worker.execute import ExactAggregates
 
@@ -46,8 +46,15 @@ def _groups(moment: Moment, totals: Sequence[int]) -> list[Sequence[int]]:
 def _bins(moment: Moment, totals: Sequence[int], between: bool) -> tuple[int, ...]:
     rank = moment.rank
     assert rank is not None
+    if rank.side is RankSide.MOST:
+        return tuple(_most(group) for group in _groups(moment, totals))
     fraction = Fraction(rank.numerator, rank.denominator)
     return tuple(_bin(group, fraction, between) for group in _groups(moment, totals))
+
+
+def _most(counts: Sequence[int]) -> int:
+    """Return the first of the values that most rows have."""
+    return counts.index(max(counts))
 
 
 def _bin(counts: Sequence[int], fraction: Fraction, between: bool) -> int:

@@ -205,6 +205,7 @@ def test_aggregates_are_listed() -> None:
         "WithinGroup": "WITHIN GROUP",
         "Min": "min(",
         "Max": "max(",
+        "Mode": "mode(",
         "LogicalAnd": "bool_and(",
         "LogicalOr": "bool_or(",
         **{

@@ -15,6 +15,7 @@ from sandbox.privacy.aggregates.aggregate import (
 from sandbox.privacy.aggregates.avg import AVG
 from sandbox.privacy.aggregates.count import COUNT
 from sandbox.privacy.aggregates.count_distinct import COUNT_DISTINCT
+from sandbox.privacy.aggregates.mode import CHOSEN, MODE
 from sandbox.privacy.aggregates.pairs import PAIRED
 from sandbox.privacy.aggregates.quantile import (
     MAX,
@@ -43,6 +44,7 @@ AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
         AggregateName.QUANTILE_DISC: QUANTILE_DISC,
         AggregateName.MIN: MIN,
         AggregateName.MAX: MAX,
+        AggregateName.MODE: MODE,
         AggregateName.BOOL_AND: BOOL_AND,
         AggregateName.BOOL_OR: BOOL_OR,
         **PAIRED,
@@ -51,6 +53,7 @@ AGGREGATES: Mapping[AggregateName, Aggregate] = MappingProxyType(
 
 __all__ = [
     "AGGREGATES",
+    "CHOSEN",
     "ORDERED",
     "Aggregate",
     "Argument",
