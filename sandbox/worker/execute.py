@@ -109,7 +109,11 @@ def _over_present(
 def _kept(measurement: Measurement, connection: duckdb.DuckDBPyConnection) -> str:
     """Return the partials of the groups that each unit keeps."""
     _choose_groups(measurement, connection)
-    return "_ky_partials LEFT JOIN _ky_chosen USING (u) WHERE chosen IS NULL OR list_contains(chosen, g)"
+    return (
+        "_ky_partials LEFT JOIN (SELECT DISTINCT u, true AS crowded FROM _ky_chosen) USING (u)"
+        " LEFT JOIN (SELECT u, g, true AS chosen FROM _ky_chosen) USING (u, g)"
+        " WHERE crowded IS NULL OR chosen"
+    )
 
 
 def _load_keys(domains: tuple[KeyDomain, ...], connection: duckdb.DuckDBPyConnection) -> None:
@@ -206,12 +210,13 @@ def _choose_groups(measurement: Measurement, connection: duckdb.DuckDBPyConnecti
     # The first 64 bits of the tag, then the group's number in canonical order: one number, so that no two are equal.
     place = f"(CAST('0x' || left({tag}, 16) AS UBIGINT)::HUGEINT * {places} + g)"
     most = measurement.groups_per_unit_max
+    # Ranked in a window: min(place, n) raises for n of a million, and only where some unit has more groups than that.
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE _ky_chosen AS"  # noqa: S608
-        f" SELECT u, list_transform(min({place}, {most}), lambda p: p % {places}) AS chosen"
+        "CREATE OR REPLACE TEMP TABLE _ky_chosen AS SELECT u, g FROM ("  # noqa: S608
+        f"SELECT u, g, row_number() OVER (PARTITION BY u ORDER BY {place}) AS nth"
         " FROM _ky_partials JOIN _ky_groups USING (g) JOIN _ky_units ON code = u"
-        f" WHERE u IN (SELECT u FROM _ky_partials GROUP BY u HAVING count(*) > {most})"
-        " GROUP BY u",
+        f" WHERE u IN (SELECT u FROM _ky_partials GROUP BY u HAVING count(*) > {most}))"
+        f" WHERE nth <= {most}",
         {"inner": inner, "outer": outer},
     )
 

@@ -74,7 +74,7 @@ def groups_not_bounded() -> AbstractContextManager[None]:
 
     def none(_: Any) -> Any:
         return lambda measurement, connection: connection.execute(
-            "CREATE OR REPLACE TEMP TABLE _ky_chosen AS SELECT 0 AS u, [0] AS chosen WHERE false"
+            "CREATE OR REPLACE TEMP TABLE _ky_chosen AS SELECT 0 AS u, 0 AS g WHERE false"
         )
 
     return instead(execute, "_choose_groups", none)

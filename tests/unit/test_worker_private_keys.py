@@ -18,7 +18,7 @@ from sandbox.privacy import measurements
 from sandbox.worker.accept import accept
 from sandbox.worker.canonical_sql import canonical_sql, settled_key
 from sandbox.worker.engine import EngineLimits, open_empty
-from sandbox.worker.execute import ExactAggregates, execute
+from sandbox.worker.execute import ExactAggregates, _choose_groups, execute
 from sandbox.worker.keys import canonical
 from sandbox.worker.query import read_columns, read_meta, run
 from sandbox.worker.sql_types import listed, name_of
@@ -165,9 +165,8 @@ def test_a_unit_is_in_few_groups_and_keeps_them_whoever_else_is_there() -> None:
         with snapshot([*heavy, *(row for row in others if row[0] != "unit 003")]) as connection:
             execute(plan.measurement, connection)
             found = connection.execute(
-                "SELECT x0 FROM _ky_partials JOIN _ky_units ON code = u JOIN _ky_groups USING (g)"
-                " LEFT JOIN _ky_chosen USING (u)"
-                " WHERE unit_key = encode('unit 003') AND (chosen IS NULL OR list_contains(chosen, g))"
+                "SELECT x0 FROM _ky_chosen JOIN _ky_units ON code = u JOIN _ky_groups USING (g)"
+                " WHERE unit_key = encode('unit 003')"
             ).fetchall()
             kept.append({key for (key,) in found})
     assert len(kept[0]) == 2
@@ -337,3 +336,21 @@ def test_the_twin_rehearses_groups_and_tells_how_many_may_show(keys: tuple) -> N
         found = diagnose(plan, rows, empty)
     assert (found.code, found.keys) == (DiagnosisCode.READY, 20_000)
     assert any(isinstance(key, PrivateKey | GroupKey) for key in plan.measurement.keys)
+
+
+@pytest.mark.long
+def test_a_unit_in_more_than_a_million_groups_has_its_choice_too() -> None:
+    most, groups = 1_000_000, 1_000_001
+    plan = private_plan(replace(COUNTED, groups_per_unit_max=most), CODE)
+    with snapshot(many(1)) as connection:
+        connection.execute(
+            f"CREATE TEMP TABLE _ky_partials AS SELECT 0 AS u, g FROM range({groups}) AS found(g)"
+        )
+        connection.execute(
+            "CREATE TEMP TABLE _ky_groups AS SELECT g, encode(g::VARCHAR) AS canon FROM _ky_partials"
+        )
+        _choose_groups(plan.measurement, connection)
+        ((kept, different),) = connection.execute(
+            "SELECT count(*), count(DISTINCT g) FROM _ky_chosen"
+        ).fetchall()
+    assert (kept, different) == (most, most)
