@@ -30,9 +30,12 @@ def check_sets(measurement: Measurement, post: PostProcess) -> None:
     sets = measurement.sets
     if any(not 0 <= shown < max(1, len(sets)) for shown in post.sets) or len(post.sets) > SETS_MAX:
         raise WrongSets("an answer shows sets of the plan, and few of them")
+    if measurement.selection is not None and (sets or post.sets):
+        # Their sizes are nobody's to know, so an answer could not be cut into sets: it would fail after the noise was drawn.
+        raise WrongSets("groups that nobody declared are of one set, shown once")
     if not sets:
         return
-    if len(_declared(measurement)) != len(measurement.keys):
+    if len(_declared(measurement)) != len(measurement.keys):  # also where nothing chooses them
         raise WrongSets("groups that nobody declared are of one set")
     if not 2 <= len(sets) <= SETS_MAX or len(measurement.keys) > SET_KEYS_MAX:
         raise WrongSets("there are several sets, and few of them; one alone has no name")

@@ -298,6 +298,8 @@ def claims(plan: Plan) -> list[Plan]:
         replace(plan, measurement=replace(measurement, groups_per_unit_max=3)),
         replace(plan, measurement=replace(measurement, keys=(BY_REGION,))),
         replace(plan, measurement=replace(measurement, keys=())),
+        replace(plan, post=replace(plan.post, sets=(0,))),
+        replace(plan, post=replace(plan.post, sets=(0, 0))),
     ]
     return plans
 
