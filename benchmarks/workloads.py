@@ -1,8 +1,9 @@
 """The nine questions about orders that are asked of everybody, and the bounds that are declared for each.
 
 Bounds    From what the TPC-H specification says in public, rounded after a look at a smaller scale: ten orders a customer
-          on average over all, of one to seven lines each, over 2406 days. Everybody else gets `rows`, the most rows of a customer that count at all.
-          Keyong gets `per_group` and `groups`: it has no bound on all rows of a person together, only their product.
+          on average over all, of one to seven lines each, over 2406 days. Everybody else gets `rows`, the most rows of a
+          customer that count at all. Keyong gets `per_group` and `groups`: it has no bound on all rows of a person
+          together, only their product.
 """
 
 from dataclasses import dataclass
