@@ -16,9 +16,11 @@ from sandbox.algebra import (
     Group,
     Join,
     JoinType,
+    Literal,
     Op,
     Project,
     Relation,
+    SetKind,
     SetOperation,
     Windowed,
     relations,
@@ -80,9 +82,12 @@ def definitions(relation: Relation) -> Definitions:
                 for i, a in enumerate(node.aggregations)
             }
         elif isinstance(node, SetOperation):
+            unites = node.kind in (SetKind.UNION_ALL, SetKind.UNION)
             sides = zip(node.left.columns, node.right.columns, strict=True)
+            # what EXCEPT and INTERSECT leave are values of the left branch
             found |= {
-                Column(node.id, f"c{i}", a.type): Either(a, b) for i, (a, b) in enumerate(sides)
+                Column(node.id, f"c{i}", a.type): Either(a, b) if unites else a
+                for i, (a, b) in enumerate(sides)
             }
     return MappingProxyType(found)
 
@@ -109,7 +114,7 @@ def nullable(relation: Relation) -> frozenset[int]:
 def origins(expr: Expr, known: Definitions) -> frozenset[Column]:
     """Return the registered columns that an expression is a bare copy of: through casts and projections; nothing if it is none.
 
-    A column of a set operation is a copy of one column of each branch.
+    A column of a union is a copy of one column of each branch; a constant on one side copies nothing.
     """
     while isinstance(expr, Call) and expr.op is Op.CAST:
         expr = expr.args[0]
@@ -119,6 +124,14 @@ def origins(expr: Expr, known: Definitions) -> frozenset[Column]:
         return frozenset({expr})
     found = known.get(expr)
     if isinstance(found, Either):
-        left, right = origins(found.left, known), origins(found.right, known)
-        return left | right if left and right else frozenset()
+        sides = (found.left, found.right)
+        copied = [origins(side, known) for side in sides if not _is_constant(side, known)]
+        return frozenset().union(*copied) if all(copied) else frozenset()
     return origins(found, known) if isinstance(found, Column | Call) else frozenset()
+
+
+def _is_constant(expr: Expr, known: Definitions) -> bool:
+    """Tell whether an expression is a constant or a column of constants."""
+    return isinstance(expr, Literal) or (
+        isinstance(expr, Column) and isinstance(known.get(expr), Listed)
+    )

@@ -58,6 +58,8 @@ class Renaming:
         for node in derived:
             for letter, count, fixed in _columns(node):
                 self._keep(node.id, letter, count, None if fixed else used)
+            if isinstance(node, SetOperation) and not node.left.unit:
+                self._keep_one(node)
 
     def _keep(self, number: int, letter: str, count: int, used: frozenset[Column] | None) -> None:
         names = {c.name for c in used if c.scan == number} if used is not None else set()
@@ -65,6 +67,12 @@ class Renaming:
         self.kept[number, letter] = kept
         for place, index in enumerate(kept):
             self._names[number, f"{letter}{index}"] = f"{letter}{place}"
+
+    def _keep_one(self, node: SetOperation) -> None:
+        """Keep a column of public rows that are only counted: people have their unit, these would have nothing."""
+        if not self.kept[node.id, "c"] and node.left.columns:
+            self.kept[node.id, "c"] = (0,)
+            self._names[node.id, "c0"] = "c0"
 
     def number(self, old: int) -> int:
         """Return the new number of a scan or derived relation."""
@@ -211,7 +219,7 @@ def _always(node: Relation) -> tuple[Expr, ...]:
     if isinstance(node, SetOperation):
         units = (*node.left.unit, *node.right.unit)
         if node.kind is SetKind.UNION_ALL:
-            return units
+            return units or (*node.left.columns[:1], *node.right.columns[:1])
         return (*units, *node.left.columns, *node.right.columns)
     return ()
 

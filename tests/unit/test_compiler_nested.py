@@ -9,6 +9,7 @@ from policies.terms import ColumnUse
 from sandbox import wire
 from sandbox.algebra import Group, Join, JoinType, Project, relations
 from sandbox.boundary import EitherValues, ImageValues, ListedValues, ValueSeries
+from sandbox.worker.accept import check_claims
 from tests.unit.compiler_world import compiled, declared_key, policy
 
 PER_PERSON = "SELECT person_id, sum(amount) AS s, count(*) AS n FROM claims GROUP BY person_id"
@@ -349,3 +350,19 @@ def test_where_links_what_an_outer_join_follows(linked: str) -> None:
     granted = policy(kind="full")
     assert compiled(sql + linked, granted=granted).plan
     assert refused(sql + "c.amount > 5", granted=granted).code == "unit_join_missing"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM persons CROSS JOIN (SELECT 1 AS x UNION ALL SELECT 2) v",
+        "SELECT count(*) FROM persons p JOIN (SELECT region, 1 AS k FROM weather UNION ALL SELECT 'north', 2) v"
+        " ON v.region = p.region",
+        "SELECT count(*) FROM (SELECT person_id, icd FROM claims EXCEPT SELECT 1, 'C50') x"
+        " LEFT JOIN claims USING (person_id)",
+    ],
+)
+def test_constants_in_a_set_operation_join_nothing_new(sql: str) -> None:
+    made = compiled(sql, granted=policy(kind="full"))
+    check_claims(made.plan)  # raises where the worker would not accept it
+    assert made.plan.measurement.moments
