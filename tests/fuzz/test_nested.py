@@ -74,13 +74,13 @@ def differences(where: Bench, plain: duckdb.DuckDBPyConnection, asked: Nested) -
     return problems + [f"{group} is lost" for group in whole if group not in ours]
 
 
-@pytest.mark.parametrize("seed", range(7000, 7030))
+@pytest.mark.parametrize("seed", range(7000, 7018))
 def test_a_nested_question_is_plain_sql(seed: int) -> None:
     found, _ = problems_of(seed)
     assert found == []
 
 
-@pytest.mark.parametrize("seed", range(7100, 7120))
+@pytest.mark.parametrize("seed", range(7100, 7112))
 def test_a_nested_question_never_raises(seed: int) -> None:
     """On rows at the ends of their types, with the dice, in the code of the query worker."""
     rng = Random(seed)
@@ -100,7 +100,7 @@ def test_a_nested_question_never_raises(seed: int) -> None:
                 wire.encode(answer)
 
 
-@pytest.mark.parametrize("seed", range(7200, 7216))
+@pytest.mark.parametrize("seed", range(7200, 7210))
 def test_nobody_moves_a_nested_answer_further_than_claimed(seed: int) -> None:
     rng = Random(seed)
     world = world_of(seed, rng)
