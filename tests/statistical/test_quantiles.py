@@ -111,7 +111,7 @@ def test_the_interval_holds_the_value_of_the_rows(
     cells = [row[1] for row in release.rows]
     assert all(cell.deviation is not None for cell in cells)  # rows enough: no declared interval
     if median and loss == PURE:
-        assert coverage(release, truth) <= 0.99
+        assert coverage(release, truth) <= 0.999
 
 
 def test_with_more_noise_than_claimed_it_does_not() -> None:
